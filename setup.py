@@ -1,0 +1,64 @@
+"""Packaging of tfdeid. Every dependency gives its reason."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+?)"', (HERE / "tfdeid" / "__init__.py").read_text()).group(1)
+
+setup(
+    name="tfdeid",
+    version=VERSION,
+    description="Structural image de-identification for TFDS datasets, with Apache Beam, tf.data and Keras",
+    long_description=(HERE / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    # configs/ lies at the top, where people look for it, and travels as package data.
+    packages=[*find_packages(include=["tfdeid*", "beam*"]), "tfdeid.configs"],
+    package_dir={"tfdeid.configs": "configs"},
+    package_data={"tfdeid.configs": ["*.yaml"]},
+    entry_points={"console_scripts": ["tfdeid=tfdeid.cli:main"]},
+    install_requires=[
+        "numpy>=1.26",  # images and vector images are arrays
+        "numba>=0.60",  # compiles the tracer and the painter
+        "pillow>=10.1",  # the one image decoder, and bicubic resizing
+        "pyope>=0.2.2",  # the order-preserving encryption that the method is defined by
+        "cryptography>=42",  # HKDF for subkeys; pyope needs it too
+        "scikit-image>=0.24",  # carries the bundled sample; SSIM
+        "pyyaml>=6",  # configuration files
+        "simple-parsing>=0.1.7",  # command lines from dataclasses; TFDS needs it too
+        "tqdm>=4.66",  # progress lines; TFDS needs it too
+        "etils[epath]>=1.9",  # one path type for local and remote folders; TFDS needs it too
+        "tensorflow>=2.18",  # TFRecord files and tf.data
+        "tensorflow-datasets>=4.9.8",  # reads sources, writes and reads the result
+        "importlib_resources>=6",  # TFDS imports it without declaring it
+        "array_record>=0.5; platform_system == 'Linux'",  # the format with random access
+        "apache-beam>=2.60",  # the pipeline
+        "google-crc32c>=1.5",  # Beam's TFRecord code and our shard checksums
+    ],
+    extras_require={
+        "cairo": ["cairocffi>=1.6"],  # the painter that is bit-equal to cairosvg; needs Debian's libcairo2
+        "gcp": ["apache-beam[gcp]", "google-cloud-secret-manager"],  # Dataflow, gs:// paths, keys in Secret Manager
+        "gpu": ["tensorflow[and-cuda]"],  # training
+        "test": [
+            "pytest>=8",
+            "hypothesis>=6",  # property tests
+            "pytest-benchmark>=4",  # tests/benchmarks
+            "cairocffi>=1.6",  # the cairo backend
+            "cairosvg>=2.7",  # what painting is checked against
+            "pypng>=0.20220715",  # an independent PNG decoder
+            "ruff>=0.6",  # lint and format
+            "mypy>=1.11",  # type check
+            "types-PyYAML",  # stubs
+            "types-tqdm",  # stubs
+        ],
+    },
+    classifiers=[
+        "Programming Language :: Python :: 3",
+        "License :: OSI Approved :: Apache Software License",
+        "Topic :: Scientific/Engineering :: Image Processing",
+    ],
+)

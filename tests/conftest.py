@@ -1,0 +1,84 @@
+"""What tests share: real data and reference programs, which are skipped where they are absent and required in CI."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def absent(what: str) -> None:
+    """Skips a test for want of something, or fails it where TFDEID_REQUIRE_ORACLES says that nothing may be missing."""
+    if os.environ.get("TFDEID_REQUIRE_ORACLES"):
+        pytest.fail(f"{what} is missing, but TFDEID_REQUIRE_ORACLES is set")
+    pytest.skip(f"needs {what}")
+
+
+@pytest.fixture(scope="session")
+def shared_tfds() -> pathlib.Path:
+    """Returns the TFDS data directory with real CIFAR-10 and ImageNet samples."""
+    path = SHARED / "data" / "tfds"
+    if not path.is_dir():
+        absent("the data folder ../shared")
+    return path
+
+
+def _images(name: str, split: str, data_dir: pathlib.Path) -> list[np.ndarray]:
+    import tensorflow_datasets as tfds
+
+    dataset = tfds.load(name, split=split, data_dir=data_dir, download=False)
+    return [example["image"] for example in tfds.as_numpy(dataset)]
+
+
+@pytest.fixture(scope="session")
+def cifar10(shared_tfds) -> list[np.ndarray]:
+    """Returns 200 test images, uint8[32, 32, 3], decoded by TFDS."""
+    return _images("cifar10", "test[:200]", shared_tfds)
+
+
+@pytest.fixture(scope="session")
+def imagenet(shared_tfds) -> list[np.ndarray]:
+    """Returns 20 validation images, uint8[H, W, 3] of uneven sizes, decoded by TFDS."""
+    return _images("imagenet2012", "validation[:20]", shared_tfds)
+
+
+def resized(images: list[np.ndarray], size: int) -> list[np.ndarray]:
+    return [np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)) for image in images]
+
+
+@pytest.fixture(scope="session")
+def imagetracer(tmp_path_factory):
+    """Returns a function from images, options and random numbers to the SVG documents of the real imagetracerjs.
+
+    `npm install --no-save imagetracerjs@1.2.6` in the project's folder provides it.
+    """
+    if shutil.which("node") is None or not (ROOT / "node_modules" / "imagetracerjs").is_dir():
+        absent("node and `npm install --no-save imagetracerjs@1.2.6`")
+    folder = tmp_path_factory.mktemp("imagetracer")
+
+    def trace(images, options, randoms=None) -> list[str]:
+        jobs = []
+        for i, image in enumerate(images):
+            path = folder / f"{i}.raw"
+            path.write_bytes(np.broadcast_to(image, (*image.shape[:2], 3)).tobytes())
+            job = {"path": str(path), "width": image.shape[1], "height": image.shape[0], "options": options}
+            jobs.append(json.dumps({**job, "randoms": randoms} if randoms is not None else job))
+        (folder / "jobs.jsonl").write_text("\n".join(jobs))
+        script = ROOT / "tests" / "oracle" / "imagetracer.mjs"
+        subprocess.run(["node", script, folder / "jobs.jsonl", folder / "out.json"], cwd=ROOT, check=True)
+        documents = json.loads((folder / "out.json").read_text())
+        return [re.sub(r'desc="[^"]*" ', "", document) for document in documents]
+
+    return trace

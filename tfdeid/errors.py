@@ -1,0 +1,31 @@
+"""The errors that tfdeid raises for what a user can mend."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DeidError(ValueError):
+    """A mistake that the user can mend.
+
+    The message states the rule, the value it met and what to do. Commands print it as one line, without a traceback.
+    """
+
+
+class ImageError(DeidError):
+    """One image that cannot be de-identified (corrupt, too large, of an unsupported kind). The run goes on and counts it."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> DeidError:
+    """Returns the error for an unknown name, which lists the known ones and points at the nearest.
+
+    Args:
+      kind: what the name stands for, as in "scheme" or "preset".
+      name: the name that was given.
+      known: all names that would have been accepted.
+    """
+    known = sorted(known)
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    return DeidError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(known)}.")

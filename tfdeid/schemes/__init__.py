@@ -1,0 +1,63 @@
+"""Image de-identification schemes: image in, image out, in numpy alone. Importing them loads neither TensorFlow nor Beam."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from tfdeid.errors import DeidError, unknown_name
+
+if TYPE_CHECKING:
+    from tfdeid.deidentifier import DeidConfig
+    from tfdeid.key import Key
+
+# Part of every output's identity: raise it when the same source, configuration and key give other pixels than before.
+ALGORITHM_VERSION = 1
+
+
+class Scheme(Protocol):
+    """One way to de-identify an image; must give the same output for the same input, and be safe to call from many threads."""
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """De-identifies uint8[N, N, C], N the input size and C 1 or 3, to uint8[S, S, C], S the output size."""
+        ...
+
+
+SchemeFactory = Callable[["DeidConfig", "Key | None"], Scheme]
+
+
+def _structural(config: DeidConfig, key: Key | None) -> Scheme:
+    from tfdeid.schemes.structural.scheme import Structural
+
+    if key is None:
+        raise DeidError("the scheme 'structural' needs a key, none was given. `Key.generate()` or `tfdeid keygen` makes one.")
+    return Structural(config, key)
+
+
+def _vectorized(config: DeidConfig, key: Key | None) -> Scheme:
+    from tfdeid.schemes.vectorized import Vectorized
+
+    return Vectorized(config)
+
+
+def _plain(config: DeidConfig, key: Key | None) -> Scheme:
+    from tfdeid.schemes.plain import Plain
+
+    return Plain(config)
+
+
+# A new scheme joins by one line here. The factories import late, so that a scheme's kernels are compiled only where it is used.
+SCHEMES: dict[str, SchemeFactory] = {"structural": _structural, "vectorized": _vectorized, "plain": _plain}
+
+
+def make_scheme(config: DeidConfig, key: Key | None) -> Scheme:
+    """Returns the scheme that a configuration names.
+
+    Raises:
+      DeidError: the scheme is unknown, or needs a key and has none.
+    """
+    if config.scheme not in SCHEMES:
+        raise unknown_name("scheme", config.scheme, SCHEMES)
+    return SCHEMES[config.scheme](config, key)
