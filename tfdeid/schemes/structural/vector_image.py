@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+import decimal
 import re
 import xml.etree.ElementTree as ElementTree
 
@@ -133,19 +133,16 @@ class VectorImage:
 
 
 def js_number(value: float) -> str:
-    """Returns a number as JavaScript prints it: shortest digits that read back equal, no trailing `.0`, exponents only below 1e-6."""
-    if value == 0:
-        return "0"  # JavaScript prints -0 as 0.
-    if float(value).is_integer() and abs(value) < 1e21:
-        return str(int(value))
+    """Returns a number as JavaScript prints it: the shortest digits that read back equal, exponents only below 1e-6."""
+    if float(value).is_integer() and abs(value) < 1e15:
+        return str(int(value))  # Also -0, which JavaScript prints as 0.
     text = repr(float(value))
-    if "e" not in text or not math.isfinite(value):
-        return text
+    if "e" not in text:
+        return text.removesuffix(".0")
+    if 1e-6 <= abs(value) < 1e21:
+        return format(decimal.Decimal(text), "f")
     digits, exponent = text.split("e")
-    if int(exponent) < -6:
-        return f"{digits}e{int(exponent)}"
-    sign, digits = ("-", digits[1:]) if digits.startswith("-") else ("", digits)
-    return f"{sign}0.{'0' * (-int(exponent) - 1)}{digits.replace('.', '')}"
+    return f"{digits}e{int(exponent):+d}"
 
 
 _RGB = re.compile(r"rgb\((\d+),(\d+),(\d+)\)")

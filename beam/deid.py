@@ -1,0 +1,189 @@
+"""`python -m beam.deid`: de-identifies a TFDS dataset, a folder of images or the bundled sample, on any Beam runner."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Sequence
+
+from tfdeid.key import Key
+
+from beam import options, report
+from beam.job import Job, ShardTask, plan_shards, run_identity
+from beam.progress import Progress
+from beam.shards import REPORTS, finish_dataset, read_reports, total
+from tfdeid.data.metadata import is_complete, read_facts
+from tfdeid.data.naming import dataset_name
+from tfdeid.data.sources import Source, SourceConfig, open_source
+from tfdeid.deidentifier import DeidConfig, Deidentifier
+from tfdeid.errors import DeidError
+
+_LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner", "PrismRunner", "InteractiveRunner")
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Runs the pipeline and waits for it.
+
+    Args:
+      argv: the command line's arguments; None for those of the process.
+
+    Returns:
+      0 if the dataset is complete, 1 if too many images failed.
+
+    Raises:
+      DeidError: something that the user can mend, before any work has started or with all finished shards kept.
+    """
+    run_options, source_config, deid, beam_argv = options.parse(argv)
+    runner = _runner_name(beam_argv)
+    is_local = runner in _LOCAL_RUNNERS
+    key, key_reference = _load_key(run_options, is_local)
+    source = open_source(source_config)
+    job = _make_job(run_options, source_config, source, deid, key, key_reference)
+    tasks = plan_shards(job, source, key, run_options.num_shards)
+    Deidentifier(deid, key)  # Whatever it refuses or warns of should be known before the work starts.
+    todo = _todo(job, tasks, run_options.mode)
+    if todo is None:
+        print(report.already_complete(job))
+        return 0
+    print(report.beginning(job, source, tasks, todo, runner, beam_argv))
+    started = time.monotonic()
+    _run_pipeline(job, tasks, todo, run_options.max_failed_ratio, beam_argv, runner, show_progress=is_local)
+    seconds = time.monotonic() - started
+    reports = read_reports(job.directory)
+    counts = total(reports[task.file_name] for task in tasks)
+    made = total(reports[task.file_name] for task in todo)
+    failures = report.write_failures(job, tasks, reports, source, key) if counts["failed"] else None
+    print(report.summary(job, counts, made, seconds, failures, complete=is_complete(job.directory)))
+    return 0 if is_complete(job.directory) else 1
+
+
+def _run_pipeline(
+    job: Job,
+    tasks: list[ShardTask],
+    todo: list[ShardTask],
+    max_failed_ratio: float,
+    beam_argv: list[str],
+    runner: str,
+    show_progress: bool,
+) -> None:
+    """Runs the steps to their end; an error within them becomes one DeidError that says how to go on."""
+    import apache_beam
+    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+    from beam import pipeline as steps
+
+    if not todo:  # All shards are there and only the metadata is missing: no runner is needed for that.
+        finish_dataset(job, tasks, max_failed_ratio)
+        return
+    pipeline = apache_beam.Pipeline(
+        # DirectRunner would first try to download another runner; this is the one it falls back to.
+        runner=FnApiRunner() if runner in ("DirectRunner", "FnApiRunner") else None,
+        options=PipelineOptions(beam_argv),
+    )
+    steps.build(pipeline, job, tasks, todo, max_failed_ratio)
+    with Progress(job, todo, enabled=show_progress):
+        try:
+            pipeline.run().wait_until_finish()
+        except KeyboardInterrupt:
+            raise DeidError(f"interrupted. {report.how_to_resume(job)}") from None
+        except Exception as error:
+            logging.getLogger(__name__).debug("the pipeline failed", exc_info=True)
+            raise DeidError(f"the pipeline stopped: {report.first_line(error)} {report.how_to_resume(job)}") from error
+
+
+def _runner_name(beam_argv: list[str]) -> str:
+    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+
+    name = PipelineOptions(beam_argv).view_as(StandardOptions).runner or "DirectRunner"
+    short = name.rsplit(".", 1)[-1]
+    known = {runner.lower(): runner for runner in _LOCAL_RUNNERS}
+    return known.get(short.lower(), known.get(short.lower() + "runner", short))
+
+
+def _load_key(run_options: options.RunOptions, is_local: bool) -> tuple[Key, str]:
+    """Returns the key and the reference under which the workers find it."""
+    reference = run_options.key
+    if reference is None and not is_local:
+        raise DeidError("a remote runner needs --key, best gcp-secret:projects/P/secrets/S/versions/V, which workers can read.")
+    if reference is None:
+        key, path, created = Key.load_or_create_default()
+        verb = "made a new key" if created else "using the key"
+        print(f"{verb} {path} (fingerprint {key.fingerprint}). Keep it: nothing else can repeat or check this dataset.")
+        return key, str(path)
+    if not is_local and not reference.startswith(("gcp-secret:", "paper")) and not run_options.key_on_workers:
+        raise DeidError(
+            f"the key reference {reference!r} must exist on every worker of a remote runner. Use gcp-secret:..., or say "
+            "that it does with --key_on_workers."
+        )
+    return Key.load(reference), reference
+
+
+def _make_job(
+    run_options: options.RunOptions, source_config: SourceConfig, source: Source, deid: DeidConfig, key: Key, reference: str
+) -> Job:
+    import tensorflow_datasets as tfds
+
+    return Job(
+        source=source_config,
+        deid=deid,
+        key_reference=reference,
+        fingerprint=key.fingerprint,
+        output_dir=run_options.output_dir or str(tfds.core.constants.DATA_DIR),
+        dataset=dataset_name(run_options.name or source.name),
+        file_format=run_options.file_format,
+        channels=1 if deid.grayscale or source.channels == 1 else 3,
+        label_names=None if source.label_names is None else tuple(source.label_names),
+        source_name=source.name,
+        source_version=source.version,
+    )
+
+
+def _todo(job: Job, tasks: list[ShardTask], mode: str) -> list[ShardTask] | None:
+    """Decides, by what lies in the output directory, which shards are still to be made; None if the dataset is complete."""
+    directory = job.directory
+    if not directory.exists() or not any(directory.iterdir()):
+        return tasks
+    complete = is_complete(directory)
+    if not complete and not (directory / REPORTS).exists():
+        raise DeidError(f"{directory} holds files that are not of this tool. Move them away, or choose another --output_dir.")
+    if mode == "overwrite":
+        directory.rmtree()
+        return tasks
+    if complete:
+        if read_facts(directory).get("identity") == run_identity(tasks):
+            return None
+        raise DeidError(f"{directory} holds a complete dataset {_difference(job)}. Use another --name, or --mode=overwrite.")
+    reports = read_reports(directory)
+    identities = {task.file_name: task.identity for task in tasks}
+    if any(identities.get(name) != found.identity for name, found in reports.items()):
+        raise DeidError(f"{directory} holds part of a dataset of another key, configuration or source. Use --mode=overwrite.")
+    if mode == "fail":
+        raise DeidError(
+            f"{directory} holds part of this dataset ({len(reports)} of {len(tasks)} shards). --mode=resume goes on, "
+            "--mode=overwrite begins anew."
+        )
+    return [task for task in tasks if task.file_name not in reports]
+
+
+def _difference(job: Job) -> str:
+    """Says in what the dataset that exists differs from the one that was asked for."""
+    found, asked = read_facts(job.directory), job.facts()
+    names = [name for name in asked if found.get(name) != asked[name]]
+    if names == ["key_fingerprint"]:
+        return f"of another key (fingerprint {found.get('key_fingerprint')}, not {job.fingerprint})"
+    return f"of another identity (it differs in: {', '.join(names) or 'its shards'})"
+
+
+def main() -> int:
+    logging.getLogger().setLevel(logging.WARNING)
+    try:
+        return run()
+    except DeidError as error:
+        print(f"beam.deid: error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""The command line of `python -m beam.deid`: our options from dataclasses, the rest must be Beam's own."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import simple_parsing
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from beam.job import FILE_FORMATS
+from tfdeid.config import check_keys, load_config
+from tfdeid.data.sources import SourceConfig
+from tfdeid.deidentifier import DeidConfig
+from tfdeid.errors import DeidError, unknown_name
+
+MODES = ("fail", "resume", "overwrite")
+
+_EXAMPLES = """\
+examples:
+  python -m beam.deid --runner=DirectRunner
+      the bundled faces, into TFDS's data directory
+  python -m beam.deid --dataset cifar10 --direct_running_mode=multi_processing --direct_num_workers=0
+      a TFDS dataset, on all cores of this machine
+  python -m beam.deid --dataset folder:/data/scans --input_size 100 --key ~/keys/scans --limit 100
+      a trial on 100 images of a folder with one subfolder a class
+
+Every option of Apache Beam is understood too (--runner, --direct_num_workers, --project, --temp_location, ...).
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """What to read and where to write"""
+
+    dataset: str = "lfw_subset"
+    """TFDS name[/config][:version], folder:PATH with a subfolder a class, or lfw_subset: 200 small images that are bundled."""
+    data_dir: str | None = None
+    """TFDS data directory that --dataset is read from (default: TFDS's own)."""
+    splits: str | None = None
+    """Comma-separated splits to read (default: all)."""
+    limit: int | None = None
+    """Read only this many images of each split: a trial."""
+    output_dir: str | None = None
+    """TFDS data directory that the result is written to (default: TFDS's own, so that tfdeid.load finds it)."""
+    name: str | None = None
+    """Name of the result (default: the source's name and _deid)."""
+    key: str | None = None
+    """A file, env:NAME, gcp-secret:projects/P/secrets/S/versions/V or paper (default: ~/.config/tfdeid/key, made at need)."""
+    key_on_workers: bool = False
+    """With a remote runner: the key's file or environment variable exists on every worker."""
+    config: str | None = None
+    """YAML file whose sections source and deid give defaults for these options."""
+    file_format: str = "tfrecord"
+    """tfrecord, or array_record for random access by tfdeid.data_source."""
+    num_shards: int | None = None
+    """Shards a split (default: one for every 512 images)."""
+    mode: str = "fail"
+    """What to do if the output exists: fail, resume (make the missing shards) or overwrite."""
+    max_failed_ratio: float = 0.0
+    """Share of images that may fail before the result is withheld and the exit code is 1."""
+
+    def __post_init__(self) -> None:
+        for name, value, known in (("mode", self.mode, MODES), ("file_format", self.file_format, FILE_FORMATS)):
+            if value not in known:
+                raise unknown_name(name, value, known)
+        for name in ("limit", "num_shards"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise DeidError(f"{name} must be at least 1, {name} was {getattr(self, name)}.")
+        if not 0 <= self.max_failed_ratio <= 1:
+            raise DeidError(f"max_failed_ratio must be in [0, 1], max_failed_ratio was {self.max_failed_ratio}.")
+
+
+def parse(argv: Sequence[str] | None) -> tuple[RunOptions, SourceConfig, DeidConfig, list[str]]:
+    """Reads the command line; values of `--config` are defaults, options on the command line win.
+
+    Returns:
+      What to do, what to read, what to do to each image, and the arguments that are Beam's.
+
+    Raises:
+      DeidError: an option or a key of the file is unknown (the message names the nearest), or a value is out of bounds.
+    """
+    argv = list(argv) if argv is not None else None
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--config")
+    reference = first.parse_known_args(argv)[0].config
+    sections = load_config(reference) if reference else {}
+    source_values, deid_values = dict(sections.get("source", {})), sections.get("deid", {})
+    check_keys("source", source_values, SourceConfig)
+    check_keys("deid", deid_values, DeidConfig)
+    shared = {name: source_values.pop(name) for name in ("dataset", "data_dir", "limit") if name in source_values}
+
+    parser = simple_parsing.ArgumentParser(
+        prog="python -m beam.deid",
+        description="De-identify an image dataset and write it as a TFDS dataset.",
+        epilog=_EXAMPLES,
+        allow_abbrev=False,
+        formatter_class=_HelpFormatter,
+    )
+    parser.add_arguments(RunOptions, dest="run", default=RunOptions(**shared))
+    parser.add_arguments(DeidConfig, dest="deid", default=DeidConfig(**deid_values))
+    parsed, rest = parser.parse_known_args(argv)
+    run: RunOptions = parsed.run
+    _check_beam_options(rest, parser)
+    source_values |= {"dataset": run.dataset, "data_dir": run.data_dir, "limit": run.limit}
+    if run.splits is not None:
+        source_values["splits"] = tuple(run.splits.split(","))
+    return run, SourceConfig(**source_values), parsed.deid, rest
+
+
+class _HelpFormatter(simple_parsing.SimpleHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Keeps the line breaks of the examples."""
+
+
+def _check_beam_options(rest: list[str], ours: argparse.ArgumentParser) -> None:
+    """Raises DeidError for an option that Beam does not know either; Beam by itself only logs it."""
+    from apache_beam.options.pipeline_options import _BeamArgumentParser
+
+    beams = _BeamArgumentParser(allow_abbrev=False, add_help=False)
+    for options in {str(options): options for options in PipelineOptions.__subclasses__()}.values():
+        options._add_argparse_args(beams)
+    _, unknown = beams.parse_known_args(rest)
+    for argument in unknown:
+        if argument.startswith("--"):
+            known: list[Any] = [*ours._option_string_actions, *beams._option_string_actions]
+            raise _unknown_option(argument.split("=")[0], known)
+        raise DeidError(f"unexpected argument {argument!r}. Options are written --name value or --name=value.")
+
+
+def _unknown_option(name: str, known: list[str]) -> DeidError:
+    # Beam has some two hundred options: the nearest is named, the list is left to --help.
+    message = str(unknown_name("option", name, known)).split(" Known:")[0]
+    return DeidError(f"{message} `python -m beam.deid --help` lists all.")

@@ -1,0 +1,51 @@
+"""A progress line for local runs, which have no live metrics: it counts the shards that have appeared."""
+
+from __future__ import annotations
+
+import threading
+
+from tqdm import tqdm
+
+from beam.job import Job, ShardTask
+from beam.shards import REPORTS
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+class Progress:
+    """Shows the images done while a block runs.
+
+    Args:
+      job: the run.
+      todo: the shards that it makes.
+      enabled: False shows nothing.
+    """
+
+    def __init__(self, job: Job, todo: list[ShardTask], enabled: bool):
+        self._directory = job.directory / REPORTS
+        self._waiting = {f"{task.file_name}.json": task.stop - task.start for task in todo}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True) if enabled else None
+
+    def __enter__(self) -> Progress:
+        if self._thread:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if self._thread:
+            self._thread.join()
+
+    def _watch(self) -> None:
+        with tqdm(total=sum(self._waiting.values()), unit="image", desc="de-identifying", mininterval=0) as bar:
+            while not self._stop.wait(_SECONDS_BETWEEN_LOOKS):
+                self._look(bar)
+                bar.refresh()  # The clock moves on also while the first shard is being made.
+            self._look(bar)
+
+    def _look(self, bar: tqdm) -> None:
+        if not self._directory.exists():
+            return
+        for path in self._directory.iterdir():
+            bar.update(self._waiting.pop(path.name, 0))

@@ -1,0 +1,119 @@
+"""What a run says to the person who started it, and the owner's list of images that failed."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shlex
+from typing import Any
+
+from tfdeid.key import Key
+
+from beam.job import Job, ShardTask
+from beam.shards import STAGES, Clock, ShardReport, StageError, get_worker
+from tfdeid.data.sources import Source
+
+
+def beginning(
+    job: Job, source: Source, tasks: list[ShardTask], todo: list[ShardTask], runner: str, beam_argv: list[str]
+) -> str:
+    """Returns what is about to be done."""
+    sizes = ", ".join(f"{split} {size:,}" for split, size in source.splits.items())
+    lines = [f"{job.source_name} ({sizes}) -> {job.directory}"]
+    if len(todo) < len(tasks):
+        lines.append(f"resuming: {len(tasks) - len(todo)} of {len(tasks)} shards are there already")
+    if runner == "DirectRunner":
+        lines.append("runner: FnApiRunner (DirectRunner, without its attempt to download another one)")
+        cores = os.cpu_count() or 1
+        if cores > 1 and len(todo) > 1 and not any(argument.startswith("--direct_num_workers") for argument in beam_argv):
+            lines.append(f"one worker; --direct_running_mode=multi_processing --direct_num_workers=0 uses all {cores} cores")
+    return "\n".join(lines)
+
+
+def already_complete(job: Job) -> str:
+    return f"already complete: {job.directory} (key fingerprint {job.fingerprint}).\nread it with: {reading_command(job)}"
+
+
+def summary(
+    job: Job, counts: dict[str, Any], made: dict[str, Any], seconds: float, failures: pathlib.Path | None, complete: bool
+) -> str:
+    """Returns the closing words: counts, rate, where things are, and the next command."""
+    rate = made["read"] / seconds if seconds > 0 else 0.0
+    lines = [
+        "",
+        f"read {counts['read']:,} = written {counts['written']:,} + failed {counts['failed']:,}",
+    ]
+    if made["read"]:
+        stages = ", ".join(f"{stage} {1000 * made['seconds'][stage] / made['read']:.2f}" for stage in STAGES)
+        lines.append(f"{seconds:.1f} s with start-up, {rate:,.0f} images/s; ms an image: {stages}")
+    lines += [f"output: {job.directory} ({counts['bytes'] / 1e6:,.1f} MB)", f"key fingerprint: {job.fingerprint}"]
+    if failures is not None:
+        lines.append(f"images that failed: {failures} (yours alone; the dataset names them by hashed id only)")
+    if complete:
+        lines.append(f"next: {reading_command(job)}")
+    else:
+        lines.append(
+            "the dataset is withheld: more images failed than --max_failed_ratio allows. Mend the source and run again with "
+            "--mode=overwrite, or accept the failures with --mode=resume and a larger --max_failed_ratio."
+        )
+    return "\n".join(lines)
+
+
+def reading_command(job: Job) -> str:
+    """Returns a shell command that reads the dataset."""
+    import tensorflow_datasets as tfds
+
+    where = "" if job.output_dir == str(tfds.core.constants.DATA_DIR) else f", data_dir={job.output_dir!r}"
+    function = "data_source" if job.file_format == "array_record" else "load"
+    call = f'tfdeid.{function}("{job.dataset}/{job.deid.name}"{where})'
+    return f"python -c {shlex.quote(f'import tfdeid; print({call})')}"
+
+
+def how_to_resume(job: Job) -> str:
+    return f"Finished shards are kept in {job.directory}; the same command with --mode=resume goes on."
+
+
+def first_line(error: BaseException) -> str:
+    """Returns what went wrong in the innermost error, without the traceback that runners wrap it in."""
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    text = lines[-1] if lines else ""
+    # Beam appends which step failed, in brackets, to the last line of the traceback.
+    return text.split(" [while running")[0] or type(error).__name__
+
+
+def write_failures(job: Job, tasks: list[ShardTask], reports: dict[str, ShardReport], source: Source, key: Key) -> pathlib.Path:
+    """Writes the readable list of failed images, a JSON object a line, where only the owner can read it.
+
+    The dataset holds nothing but hashed ids. The key holder finds the images again by hashing the source's ids, and learns the
+    reason by trying them once more.
+    """
+    state = os.environ.get("XDG_STATE_HOME") or pathlib.Path.home() / ".local" / "state"
+    path = pathlib.Path(state) / "tfdeid" / "failures" / f"{job.dataset}-{job.deid.name}-{job.fingerprint}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    worker = get_worker(job)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        os.fchmod(file.fileno(), 0o600)
+        for task in tasks:
+            failed = dict(reports[task.file_name].failures)
+            if not failed:
+                continue
+            for example in source.read(task.split, task.start, task.stop):
+                record_id = worker.record_id(task.split, example)
+                if record_id not in failed:
+                    continue
+                try:
+                    worker.pixels(example, Clock())
+                    reason = "succeeded when tried again"
+                except StageError as error:
+                    reason = str(error.__cause__)
+                entry = {
+                    "id": record_id,
+                    "split": task.split,
+                    "source_id": example.source_id,
+                    "stage": failed[record_id],
+                    "error": reason,
+                }
+                file.write(json.dumps(entry) + "\n")
+    return path

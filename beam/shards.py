@@ -1,0 +1,301 @@
+"""Writing one shard, and finishing the dataset once all are there. No Beam in here: a shard can be written and tested alone."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import functools
+import json
+import os
+import pathlib
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import google_crc32c
+import numpy as np
+from etils import epath
+from tfdeid.key import Key
+
+from beam.job import Job, ShardTask, run_identity
+from tfdeid.data.metadata import make_features, write_metadata
+from tfdeid.data.sources import Example, Source, open_source
+from tfdeid.deidentifier import Deidentifier
+from tfdeid.errors import DeidError
+from tfdeid.image import decode_image, encode_png, match_channels
+
+REPORTS = "_shards"
+STAGES = ("read", "decode", "deidentify", "encode", "write")
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardReport:
+    """What became of one shard; lies beside it as `_shards/<file name>.json`.
+
+    Attributes:
+      file_name: the shard.
+      identity: the task's identity.
+      split: the split.
+      read: examples read; always written + len(failures).
+      written: records in the shard.
+      record_bytes: bytes of all records.
+      file_bytes: bytes of the file.
+      crc32c: CRC-32C of the file, 8 hex digits.
+      failures: (hashed id, stage) of each image that failed. Only the key holder can tell which image that is.
+      seconds: time spent in each stage.
+    """
+
+    file_name: str
+    identity: str
+    split: str
+    read: int
+    written: int
+    record_bytes: int
+    file_bytes: int
+    crc32c: str
+    failures: tuple[tuple[str, str], ...]
+    seconds: dict[str, float]
+
+    @classmethod
+    def from_json(cls, text: str) -> ShardReport:
+        values = json.loads(text)
+        return cls(**{**values, "failures": tuple((i, stage) for i, stage in values["failures"])})
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+
+class Worker:
+    """What a worker process sets up once: the source, the key's table, the compiled kernels and the record serializer."""
+
+    def __init__(self, job: Job):
+        key = Key.load(job.key_reference)
+        if key.fingerprint != job.fingerprint:
+            raise DeidError(
+                f"the key reference {job.key_reference!r} leads to another key here (fingerprint {key.fingerprint}) than at "
+                f"launch ({job.fingerprint}). Give the workers the same key."
+            )
+        self.job = job
+        self.source: Source = open_source(job.source)
+        self._key = key
+        self._deidentifier = Deidentifier(job.deid, key)
+        features = make_features(job.deid.output_size, job.channels, job.label_names)
+        self._serialize = features.serialize_example
+
+    def record_id(self, split: str, example: Example) -> str:
+        """Returns the record's id: 128 bits in hex, which without the key tell nothing of the source."""
+        return self._key.hmac(self.job.source_name, split, example.source_id)[:16].hex()
+
+    def pixels(self, example: Example, clock: Clock) -> np.ndarray:
+        """Returns the de-identified image; raises StageError where it can't be decoded or de-identified."""
+        with clock.stage("decode"):
+            image = decode_image(example.image) if isinstance(example.image, bytes) else example.image
+        with clock.stage("deidentify"):
+            return self._deidentifier(match_channels(image, self.job.channels))
+
+    def record(self, split: str, example: Example, clock: Clock) -> tuple[str, bytes]:
+        """Returns the record's id and its serialized tf.train.Example."""
+        image = self.pixels(example, clock)
+        with clock.stage("encode"):
+            values: dict[str, Any] = {"id": self.record_id(split, example), "image": encode_png(image)}
+            if self.job.label_names is not None:
+                values["label"] = example.label
+            return values["id"], self._serialize(values)
+
+
+class StageError(Exception):
+    """One image failed in a stage; `__cause__` says why."""
+
+    def __init__(self, stage: str, reason: str):
+        super().__init__(f"{stage}: {reason}")
+        self.stage = stage
+
+
+class Clock:
+    """Adds up the time spent in each stage, and tells which stage an image failed in."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = collections.defaultdict(float)
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        except DeidError as error:
+            raise StageError(name, str(error)) from error
+        finally:
+            self.seconds[name] += time.perf_counter() - started
+
+
+@functools.lru_cache(maxsize=2)
+def get_worker(job: Job) -> Worker:
+    """Returns this process's worker for a job; start-up is paid once a process, however many shards it makes."""
+    return Worker(job)
+
+
+def write_shard(job: Job, task: ShardTask) -> ShardReport:
+    """Reads, de-identifies and writes one shard and its report; both appear under their names only when whole.
+
+    Records are sorted by id, so that their order within the shard tells nothing of the source's order.
+    """
+    worker = get_worker(job)
+    clock = Clock()
+    records, failures = [], []
+    for example in _timed(worker.source.read(task.split, task.start, task.stop), clock):
+        try:
+            records.append(worker.record(task.split, example, clock))
+        except StageError as error:
+            failures.append((worker.record_id(task.split, example), error.stage))
+    records.sort()
+    if len(records) + len(failures) != task.stop - task.start:
+        raise DeidError(
+            f"the source gave {len(records) + len(failures)} examples for {task.split}[{task.start}:{task.stop}]; "
+            "it has changed since the launch, or is truncated."
+        )
+    with clock.stage("write"):
+        file_bytes, crc = _write_file(job.directory / task.file_name, [record for _, record in records], job.file_format)
+    report = ShardReport(
+        file_name=task.file_name,
+        identity=task.identity,
+        split=task.split,
+        read=len(records) + len(failures),
+        written=len(records),
+        record_bytes=sum(len(record) for _, record in records),
+        file_bytes=file_bytes,
+        crc32c=crc,
+        failures=tuple(sorted(failures)),
+        seconds={stage: round(clock.seconds[stage], 3) for stage in STAGES},
+    )
+    _write_text(job.directory / REPORTS / f"{task.file_name}.json", report.to_json())
+    return report
+
+
+def _timed(examples: Iterator[Example], clock: Clock) -> Iterator[Example]:
+    while True:
+        with clock.stage("read"):
+            example = next(examples, None)
+        if example is None:
+            return
+        yield example
+
+
+def _write_file(path: epath.Path, records: Iterable[bytes], file_format: str) -> tuple[int, str]:
+    """Writes records under a temporary name, then renames; returns the file's size and CRC.
+
+    The writers know local files only, so a remote shard is written locally first, then copied.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    is_local = isinstance(path, pathlib.Path)
+    handle, name = tempfile.mkstemp(prefix=f"{path.name}.incomplete-", dir=path.parent if is_local else None)
+    os.close(handle)
+    local = pathlib.Path(name)
+    try:
+        _write_records(name, records, file_format)
+        data = local.read_bytes()
+        size, crc = len(data), google_crc32c.value(data)
+        if is_local:
+            _publish(local, path)
+        else:
+            copy = path.parent / f"{local.name}"
+            copy.write_bytes(data)
+            copy.replace(path)
+    finally:
+        local.unlink(missing_ok=True)
+    return size, f"{crc:08x}"
+
+
+def _write_records(name: str, records: Iterable[bytes], file_format: str) -> None:
+    if file_format == "array_record":
+        from array_record.python import array_record_module
+
+        # One record a group: TFDS asks for that, since readers then fetch a single record without decoding its neighbours.
+        writer = array_record_module.ArrayRecordWriter(name, "group_size:1")
+        for record in records:
+            writer.write(record)
+        writer.close()
+        return
+    import tensorflow as tf
+
+    with tf.io.TFRecordWriter(name) as writer:
+        for record in records:
+            writer.write(record)
+
+
+def _publish(local: pathlib.Path, path: epath.Path) -> None:
+    """Gives a whole file its name: on disk before the rename, and readable as any new file of this user is."""
+    with open(local, "rb+") as file:
+        os.fsync(file.fileno())
+    umask = os.umask(0)
+    os.umask(umask)
+    local.chmod(0o666 & ~umask)
+    local.replace(path)
+
+
+def _write_text(path: epath.Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.incomplete-{os.getpid()}"
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def read_reports(directory: epath.PathLike) -> dict[str, ShardReport]:
+    """Returns the reports of all finished shards by file name; of those whose file is missing or has another size, none."""
+    directory = epath.Path(directory)
+    reports = {}
+    if (directory / REPORTS).exists():
+        for path in sorted((directory / REPORTS).glob("*.json")):
+            report = ShardReport.from_json(path.read_text())
+            shard = directory / report.file_name
+            if shard.exists() and shard.stat().length == report.file_bytes:
+                reports[report.file_name] = report
+    return reports
+
+
+def finish_dataset(job: Job, tasks: list[ShardTask], max_failed_ratio: float) -> bool:
+    """Writes the dataset's metadata if every shard is there and few enough images failed; returns whether it did.
+
+    Without metadata no reader takes the folder for a dataset.
+    """
+    reports = read_reports(job.directory)
+    missing = [task for task in tasks if task.file_name not in reports or reports[task.file_name].identity != task.identity]
+    if missing:
+        raise DeidError(f"{len(missing)} of {len(tasks)} shards are missing in {job.directory}. Run again with --mode=resume.")
+    counts = total(reports[task.file_name] for task in tasks)
+    if counts["failed"] > max_failed_ratio * counts["read"]:
+        return False
+    splits: dict[str, tuple[list[int], int]] = {}
+    for task in tasks:
+        report = reports[task.file_name]
+        lengths, size = splits.get(task.split, ([], 0))
+        splits[task.split] = ([*lengths, report.written], size + report.record_bytes)
+    write_metadata(
+        job.directory,
+        dataset=job.dataset,
+        config=job.deid.name,
+        description=f"{job.source_name} de-identified by the scheme {job.deid.scheme}.",
+        features=make_features(job.deid.output_size, job.channels, job.label_names),
+        file_format=job.file_format,
+        splits=splits,
+        facts={
+            **job.facts(),
+            "identity": run_identity(tasks),
+            **{name: counts[name] for name in ("read", "written", "failed")},
+        },
+    )
+    return True
+
+
+def total(reports: Iterable[ShardReport]) -> dict[str, Any]:
+    """Returns the sums over shards: read, written, failed, bytes, and seconds of each stage."""
+    sums: dict[str, Any] = {"read": 0, "written": 0, "failed": 0, "bytes": 0, "seconds": dict.fromkeys(STAGES, 0.0)}
+    for report in reports:
+        sums["read"] += report.read
+        sums["written"] += report.written
+        sums["failed"] += len(report.failures)
+        sums["bytes"] += report.file_bytes
+        for stage, seconds in report.seconds.items():
+            sums["seconds"][stage] += seconds
+    return sums

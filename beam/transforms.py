@@ -1,0 +1,66 @@
+"""`Deidentify`: the method as a step in other people's Beam pipelines."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+from tfdeid.key import Key
+
+from tfdeid.deidentifier import DeidConfig, Deidentifier
+from tfdeid.errors import DeidError
+from tfdeid.image import decode_image
+
+
+class Deidentify(beam.PTransform):
+    """De-identifies a PCollection of images.
+
+    Elements are images, as arrays (uint8 or floats in [0, 1]; [H, W, 3], [H, W, 1] or [H, W]) or as the bytes of a file, or
+    dictionaries that hold one under `image_key`. The same come out with uint8[S, S, C] in the image's place.
+
+    An image that can't be de-identified raises DeidError. To route such elements elsewhere, use the DoFn:
+    `beam.ParDo(DeidentifyFn(config, key)).with_exception_handling()`.
+
+    Args:
+      config: what to do.
+      key: a key *reference* that the workers can resolve, such as "gcp-secret:projects/..." or a file's path. Keys themselves
+        are refused, since runners store and show what a pipeline is made of.
+      image_key: where dictionaries hold the image.
+    """
+
+    def __init__(self, config: DeidConfig, key: str | None = None, image_key: str = "image"):
+        super().__init__()
+        self._fn = DeidentifyFn(config, key, image_key)
+
+    def expand(self, images: beam.PCollection) -> beam.PCollection:
+        return images | "DeidentifyImage" >> beam.ParDo(self._fn)
+
+
+class DeidentifyFn(beam.DoFn):
+    """The step of `Deidentify`, with the same arguments."""
+
+    def __init__(self, config: DeidConfig, key: str | None = None, image_key: str = "image"):
+        if isinstance(key, Key):
+            raise DeidError("Deidentify takes a key reference, not a Key. Save the key with Key.save(path) and pass the path.")
+        self._config = config
+        self._key_reference = key
+        self._image_key = image_key
+
+    def process(self, element: Any) -> Iterator[Any]:
+        deidentifier = _deidentifier(self._config, self._key_reference)
+        if isinstance(element, dict):
+            yield {**element, self._image_key: deidentifier(_pixels(element[self._image_key]))}
+        else:
+            yield deidentifier(_pixels(element))
+
+
+def _pixels(image: Any) -> Any:
+    return decode_image(image) if isinstance(image, bytes) else image
+
+
+@functools.lru_cache(maxsize=4)
+def _deidentifier(config: DeidConfig, key_reference: str | None) -> Deidentifier:
+    """Returns this process's de-identifier; the key's table is built once."""
+    return Deidentifier(config, None if key_reference is None else Key.load(key_reference))

@@ -1,0 +1,114 @@
+"""The TFDS metadata of a de-identified dataset: features, splits, and how it was made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from etils import epath
+
+from tfdeid.data.naming import VERSION
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+# TFDS takes a folder that has this file for a complete dataset, so it is written last.
+_LAST_FILE = "features.json"
+
+
+def make_features(output_size: int, channels: int, label_names: Sequence[str] | None) -> tfds.features.FeaturesDict:
+    """Returns the features of a de-identified dataset: `image` (PNG), `id` (Text) and, if the source has labels, `label`."""
+    import tensorflow_datasets as tfds
+
+    features: dict[str, Any] = {
+        "id": tfds.features.Text(),
+        "image": tfds.features.Image(shape=(output_size, output_size, channels), encoding_format="png"),
+    }
+    if label_names is not None:
+        features["label"] = tfds.features.ClassLabel(names=list(label_names))
+    return tfds.features.FeaturesDict(features)
+
+
+def is_complete(directory: epath.PathLike) -> bool:
+    return (epath.Path(directory) / _LAST_FILE).exists()
+
+
+def read_facts(directory: epath.PathLike) -> dict[str, Any]:
+    """Returns what `write_metadata` was told of how the dataset was made, {} where there is none."""
+    path = epath.Path(directory) / "metadata.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def write_metadata(
+    directory: epath.PathLike,
+    *,
+    dataset: str,
+    config: str,
+    description: str,
+    features: tfds.features.FeaturesDict,
+    file_format: str,
+    splits: Mapping[str, tuple[Sequence[int], int]],
+    facts: Mapping[str, Any],
+) -> None:
+    """Makes the shards in `directory` a dataset that TFDS reads, and the first config the dataset's default one.
+
+    Args:
+      directory: `<output_dir>/<dataset>/<config>/<version>`, which holds the shards.
+      dataset: the dataset's name.
+      config: the configuration's name.
+      description: a sentence for people.
+      features: what `make_features` returned.
+      file_format: tfrecord or array_record.
+      splits: for each split the number of records of each shard, and the bytes of all.
+      facts: how the dataset was made; must hold nothing secret, since it travels with the dataset.
+    """
+    import tensorflow_datasets as tfds
+
+    directory = epath.Path(directory)
+    identity = tfds.core.DatasetIdentity(
+        name=dataset,
+        version=tfds.core.Version(VERSION),
+        data_dir=str(directory),
+        module_name="",
+        config_name=config,
+        config_description=description,
+    )
+    info = tfds.core.DatasetInfo(
+        builder=identity,
+        description=description,
+        features=features,
+        supervised_keys=("image", "label") if "label" in features else None,
+        metadata=tfds.core.MetadataDict(dict(facts)),
+    )
+    info.set_file_format(file_format)
+    info.set_splits(
+        tfds.core.SplitDict(
+            [
+                tfds.core.SplitInfo(
+                    name=split,
+                    shard_lengths=list(shard_lengths),
+                    num_bytes=num_bytes,
+                    filename_template=tfds.core.ShardedFileTemplate(
+                        data_dir=directory, dataset_name=dataset, split=split, filetype_suffix=file_format
+                    ),
+                )
+                for split, (shard_lengths, num_bytes) in splits.items()
+            ]
+        )
+    )
+    _write_default_config(directory.parent.parent, config)
+    staging = directory / ".metadata"
+    staging.mkdir(parents=True, exist_ok=True)
+    info.write_to_directory(staging)
+    for path in sorted(staging.iterdir(), key=lambda path: path.name == _LAST_FILE):
+        path.replace(directory / path.name)
+    staging.rmdir()
+
+
+def _write_default_config(dataset_directory: epath.Path, config: str) -> None:
+    """Names the default config, without which TFDS can't resolve the bare dataset name; the first one stays the default."""
+    path = dataset_directory / ".config" / "metadata.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"default_config_name": config}))

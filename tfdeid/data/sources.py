@@ -1,0 +1,265 @@
+"""Where images come from: a prepared TFDS dataset, class folders or the bundled sample, and which examples are chosen.
+
+TensorFlow is imported when a TFDS dataset is opened, not before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from tfdeid.data.example import Example
+from tfdeid.errors import DeidError, unknown_name
+
+__all__ = ["Example", "Source", "SourceConfig", "open_source"]
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """Names a source and chooses among its examples. The order of the source is always kept.
+
+    Attributes:
+      dataset: "lfw_subset" (the bundled sample); "folder:PATH" (see `tfdeid.data.folder`); otherwise a TFDS dataset: "name",
+        "name/config", "name:version" or "name/config:version".
+      data_dir: the TFDS data directory; None for TFDS's own default.
+      splits: the splits to read; None for all.
+      classes: the classes to keep, by name or by original label. Labels are renumbered in the original order.
+      num_classes: instead of `classes`, how many to keep; they are drawn by `class_seed`.
+      class_seed: seeds the draws of classes and of examples. The same seed draws the same, on every machine and version.
+      split_sizes: how many examples to draw of a split, as in {"train": 58492, "test": 10412}. A key NEW=OLD makes a split of
+        examples of another, as in {"train": 58492, "test=train": 10412}: splits that share examples of one split are disjoint,
+        and one of them that has no size gets the rest.
+      limit: at most so many examples a split, the first ones, for a quick try.
+
+    Raises:
+      DeidError: a value breaks its rule.
+    """
+
+    dataset: str = "lfw_subset"
+    data_dir: str | None = None
+    splits: tuple[str, ...] | None = None
+    classes: tuple[str | int, ...] | None = None
+    num_classes: int | None = None
+    class_seed: int = 0
+    split_sizes: Mapping[str, int] | None = field(default=None, hash=False)
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("splits", "classes"):
+            value = getattr(self, name)
+            if value is not None:  # YAML has lists, and a lone name is easily meant.
+                object.__setattr__(self, name, (value,) if isinstance(value, (str, int)) else tuple(value))
+                _check(
+                    len(set(getattr(self, name))) == len(getattr(self, name)) > 0,
+                    f"{name} must be distinct, at least one",
+                    value,
+                )
+        _check(self.dataset not in ("", "folder:"), "dataset must name a dataset", self.dataset)
+        _check(self.classes is None or self.num_classes is None, "give classes or num_classes, not both", self.num_classes)
+        _check(self.class_seed in range(2**32), "class_seed must be in 0..4294967295", self.class_seed)
+        counts = {"num_classes": self.num_classes, "limit": self.limit}
+        counts |= {f"split_sizes[{split}]": size for split, size in (self.split_sizes or {}).items()}
+        for name, count in counts.items():
+            _check(count is None or (type(count) is int and count > 0), f"{name} must be a whole number above 0", count)
+
+    def selection(self) -> dict[str, Any]:
+        """Returns what determines which examples a split consists of, {} for all: facts for the dataset's metadata.
+
+        `splits` is not among them: reading more splits does not change the others.
+        """
+        facts: dict[str, Any] = {"classes": self.classes and list(self.classes), "num_classes": self.num_classes}
+        facts["split_sizes"] = self.split_sizes and dict(self.split_sizes)
+        if self.num_classes or self.split_sizes:
+            facts["class_seed"] = self.class_seed
+        facts["limit"] = self.limit
+        return {name: value for name, value in facts.items() if value is not None}
+
+
+class Store(Protocol):
+    """All examples of a source, with their original labels. Internal: `Source` chooses among them."""
+
+    name: str
+    label_names: list[str] | None
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def channels(self) -> int | None: ...
+    @property
+    def sizes(self) -> Mapping[str, int]: ...
+
+    def labels(self, split: str) -> np.ndarray: ...
+    def read(self, split: str, indices: Sequence[int] | np.ndarray) -> Iterator[Example]: ...
+
+
+Indices = range | np.ndarray
+
+
+class Source:
+    """The chosen examples of a source, in source order. Picklable: a copy has the choice with it and need not choose again.
+
+    Attributes:
+      name: the TFDS name (plus `_config`) or the folder's name, in [a-z0-9_].
+      splits: split name -> number of examples.
+      label_names: the class names by label; None if there are no labels.
+    """
+
+    def __init__(self, store: Store, config: SourceConfig):
+        self._store = store
+        self.name = _plain_name(store.name)
+        self._classes = _chosen_classes(store, config)  # original labels, ascending
+        self.label_names = [store.label_names[k] for k in self._classes] if store.label_names is not None else None
+        self._choice = _chosen_examples(store, config, self._classes)  # split -> (split of the store, positions in it)
+        self.splits = {split: len(indices) for split, (_, indices) in self._choice.items()}
+
+    @property
+    def version(self) -> str:
+        """The dataset's version; for a folder a hash of its files' names and sizes (which looks at every file, once)."""
+        return self._store.version
+
+    @property
+    def num_classes(self) -> int | None:
+        return None if self.label_names is None else len(self.label_names)
+
+    @property
+    def channels(self) -> int | None:
+        """1 if all images are gray, 3 if they are colour or mixed, None if only decoding tells.
+
+        For TFDS it is what the features declare: an image file in a colour dataset may still hold gray. For a folder, files
+        are looked at up to the first that is not gray.
+        """
+        return self._store.channels
+
+    def read(self, split: str, start: int, stop: int) -> Iterator[Example]:
+        """Yields the chosen examples [start, stop) of a split.
+
+        Raises:
+          DeidError: the split or the range does not exist, or the source can't be read. (Whether an image can be decoded
+            shows only when it is decoded.)
+        """
+        if split not in self._choice:
+            raise unknown_name("split", split, self._choice)
+        if not 0 <= start <= stop <= self.splits[split]:
+            raise DeidError(f"a range of split {split!r} must lie in 0..{self.splits[split]}, got {start}..{stop}")
+        stored_split, indices = self._choice[split]
+        return self._relabelled(self._store.read(stored_split, indices[start:stop]))
+
+    def _relabelled(self, examples: Iterator[Example]) -> Iterator[Example]:
+        if self._store.label_names is None or len(self._classes) == len(self._store.label_names):
+            return examples
+        new_labels = {old: new for new, old in enumerate(self._classes)}
+        return (Example(e.image, new_labels[e.label], e.source_id, e.index) for e in examples if e.label is not None)
+
+
+def open_source(config: SourceConfig) -> Source:
+    """Opens a source. A worker does so once: choosing classes of a TFDS dataset reads through its splits, without decoding.
+
+    Raises:
+      DeidError: the source is not there or does not have what the config names.
+    """
+    return Source(_open_store(config), config)
+
+
+def _open_store(config: SourceConfig) -> Store:
+    # Imported here, because a worker needs one of them only.
+    if config.dataset == "lfw_subset":
+        from tfdeid.data.sample import SampleStore
+
+        return SampleStore()
+    if config.dataset.startswith("folder:"):
+        from tfdeid.data.folder import FolderStore
+
+        return FolderStore(config.dataset.removeprefix("folder:"))
+    from tfdeid.data.tfds_store import TfdsStore
+
+    return TfdsStore(config.dataset, config.data_dir)
+
+
+def _plain_name(name: str) -> str:
+    """Returns the name in [a-z0-9_], starting with a letter, as TFDS wants it."""
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return plain if plain[:1].isalpha() else f"images_{plain}".rstrip("_")
+
+
+def _chosen_classes(store: Store, config: SourceConfig) -> list[int]:
+    """Returns the original labels of the chosen classes, ascending."""
+    names = store.label_names
+    if names is None:
+        if config.classes is not None or config.num_classes is not None:
+            raise DeidError(f"{config.dataset} has no labels, so no classes can be chosen")
+        return []
+    if config.classes is not None:
+        labels = [_label(name, names) for name in config.classes]
+        if len(set(labels)) < len(labels):
+            raise DeidError(f"classes names a class twice: {', '.join(map(str, config.classes))}")
+        return sorted(labels)
+    count = len(names) if config.num_classes is None else config.num_classes
+    if count > len(names):
+        raise DeidError(f"num_classes must be at most the {len(names)} classes of {config.dataset}, got {count}")
+    # The classes whose hashes are lowest: independent of the versions of all libraries, and a smaller count draws a subset.
+    drawn = sorted(range(len(names)), key=lambda k: hashlib.sha256(f"{config.class_seed}:{names[k]}".encode()).digest())
+    return sorted(drawn[:count])
+
+
+def _label(wanted: str | int, names: list[str]) -> int:
+    if isinstance(wanted, int) and 0 <= wanted < len(names):
+        return wanted
+    if wanted not in names:
+        raise unknown_name("class", str(wanted), names)
+    return names.index(str(wanted))
+
+
+def _chosen_examples(store: Store, config: SourceConfig, classes: list[int]) -> dict[str, tuple[str, Indices]]:
+    """Returns for each split the stored split that its examples are in, and their positions there, ascending."""
+    parts = _parts(store, config)
+    chosen: dict[str, tuple[str, Indices]] = {}
+    for stored in dict.fromkeys(stored for stored, _ in parts.values()):
+        pool: Indices = range(store.sizes[stored])
+        if store.label_names is not None and len(classes) < len(store.label_names):
+            pool = np.flatnonzero(np.isin(store.labels(stored), classes))
+        sizes = {split: size for split, (origin, size) in parts.items() if origin == stored}
+        dealt = _deal(pool, sizes, [config.class_seed, zlib.crc32(stored.encode())], f"split {stored!r} of {config.dataset}")
+        chosen |= {split: (stored, indices[: config.limit]) for split, indices in dealt.items()}
+    return {split: chosen[split] for split in parts}
+
+
+def _parts(store: Store, config: SourceConfig) -> dict[str, tuple[str, int | None]]:
+    """Returns split -> (the stored split its examples come from, how many; None for all that others leave)."""
+    parts: dict[str, tuple[str, int | None]] = {split: (split, None) for split in config.splits or store.sizes}
+    for key, size in (config.split_sizes or {}).items():
+        split, _, origin = key.partition("=")
+        if not origin and split not in parts:
+            raise unknown_name("split", split, parts)
+        if origin and split in parts:
+            raise DeidError(f"split_sizes[{key}] makes a split that exists already; the splits are {', '.join(parts)}")
+        parts[split] = (origin or split, size)
+    for origin, _ in parts.values():
+        if origin not in store.sizes:
+            raise unknown_name("split", origin, store.sizes)
+    return parts
+
+
+def _deal(pool: Indices, sizes: dict[str, int | None], seed: list[int], what: str) -> dict[str, Indices]:
+    """Deals the pool out: splits with a size draw that many, one without gets the rest. Each keeps the pool's order."""
+    total = sum(size or 0 for size in sizes.values())
+    if not total:
+        return dict.fromkeys(sizes, pool)
+    if total > len(pool):
+        raise DeidError(f"split_sizes asks for {total} examples, and {what} has {len(pool)} in the chosen classes")
+    drawn = np.random.RandomState(seed).permutation(len(pool))  # RandomState, because its stream is frozen for good.
+    dealt: dict[str, Indices] = {}
+    for split, size in sorted(sizes.items(), key=lambda item: item[1] is None):  # the one without a size last
+        count = len(drawn) if size is None else size
+        dealt[split], drawn = np.asarray(pool)[np.sort(drawn[:count])], drawn[count:]
+    return dealt
+
+
+def _check(holds: bool, rule: str, value: Any) -> None:
+    if not holds:
+        raise DeidError(f"{rule}, got {value!r}")

@@ -1,0 +1,147 @@
+"""The Python API: a checked configuration and a callable that de-identifies one image or many."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfdeid.errors import DeidError, unknown_name
+from tfdeid.image import resize, to_grayscale, to_uint8
+
+if TYPE_CHECKING:
+    from tfdeid.key import Key
+
+_MAX_OUTPUT_SIZE = 8192
+
+
+@dataclasses.dataclass(frozen=True)
+class DeidConfig:
+    """What is done to each image. Together with the source and the key it determines every pixel.
+
+    Raises:
+      DeidError: a value is out of its bounds; the message gives the rule and the value.
+    """
+
+    scheme: str = "structural"
+    """What is done to each image: structural (the paper's method), vectorized (no encryption) or plain (resize only)."""
+    input_size: int = 50
+    """Each image is first resized to this many pixels a side. Smaller hides more."""
+    output_size: int = 224
+    """Pixels a side of the result."""
+    preset: str = "default"
+    """Preset of imagetracerjs to trace with."""
+    coordinate_decimals: int = 1
+    """Decimals at which coordinates are encrypted: 1 is the paper's, 0 moves shapes much more."""
+    grayscale: bool = False
+    """Turn colour images gray first, and write one channel."""
+    backend: str = "cairo"
+    """Painter: cairo (needs the system library libcairo2)."""
+    seed: int = 0
+    """Seed of the presets that draw random colours."""
+
+    def __post_init__(self) -> None:
+        from tfdeid.schemes import SCHEMES
+        from tfdeid.schemes.structural.rasterize import BACKENDS
+        from tfdeid.schemes.structural.trace_options import PRESETS
+
+        for name, known in (("scheme", SCHEMES), ("preset", PRESETS), ("backend", BACKENDS)):
+            if getattr(self, name) not in known:
+                raise unknown_name(name, str(getattr(self, name)), known)
+        for name, low, high in (
+            ("input_size", 2, 4096),
+            ("output_size", 2, _MAX_OUTPUT_SIZE),
+            ("coordinate_decimals", 0, 3),
+            ("seed", 0, 2**32 - 1),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise DeidError(f"{name} must be a whole number in [{low}, {high}], {name} was {value!r}.")
+        if not isinstance(self.grayscale, bool):
+            raise DeidError(f"grayscale must be true or false, grayscale was {self.grayscale!r}.")
+        domain = 9999 // 10**self.coordinate_decimals
+        if self.scheme == "structural" and self.input_size > domain:
+            raise DeidError(
+                f"input_size must be at most {domain} at coordinate_decimals {self.coordinate_decimals}, since the encryption "
+                f"takes numbers up to 9999; input_size was {self.input_size}."
+            )
+
+    @property
+    def name(self) -> str:
+        """The TFDS configuration name: scheme, sizes, and each other field that differs from its default."""
+        parts = [self.scheme, str(self.input_size), str(self.output_size)]
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name not in ("scheme", "input_size", "output_size") and value != field.default:
+                parts.append(f"{field.name}{int(value) if isinstance(value, bool) else value}")
+        return "_".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+class Deidentifier:
+    """De-identifies images: `Deidentifier(DeidConfig(...), key)(image)`.
+
+    It is safe to share between threads. It cannot be pickled, since it holds what the key makes; build it where it runs.
+
+    Args:
+      config: what to do.
+      key: the owner's key. Schemes without encryption need none.
+    """
+
+    def __init__(self, config: DeidConfig | None = None, key: Key | None = None):
+        from tfdeid.schemes import make_scheme
+
+        self.config = config or DeidConfig()
+        self._scheme = make_scheme(self.config, key)
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """De-identifies one image.
+
+        Args:
+          image: uint8, or floats in [0, 1] which become floor(255 * x + 1/2); [H, W, 3], [H, W, 1] or [H, W].
+
+        Returns:
+          uint8[S, S, C]; C is 1 for a gray image (or with `grayscale`), else 3.
+
+        Raises:
+          DeidError: the image is none of those; the message says what was given.
+        """
+        image = to_uint8(image)
+        if self.config.grayscale:
+            image = to_grayscale(image)
+        return self._scheme(resize(image, self.config.input_size))
+
+    def map(self, images: Iterable[np.ndarray], num_threads: int | None = None) -> Iterator[np.ndarray]:
+        """De-identifies many images on several cores, in order; the kernels release the GIL.
+
+        Args:
+          images: as for a call, of any sizes.
+          num_threads: None for one a core.
+
+        Yields:
+          One result an image. At most a few images a thread are in memory at a time.
+        """
+        num_threads = num_threads or os.cpu_count() or 1
+        images = iter(images)
+        with concurrent.futures.ThreadPoolExecutor(num_threads) as pool:
+            waiting: list[concurrent.futures.Future[np.ndarray]] = []
+            for image in images:
+                waiting.append(pool.submit(self, image))
+                if len(waiting) >= 4 * num_threads:
+                    yield waiting.pop(0).result()
+            for future in waiting:
+                yield future.result()
+
+    def __repr__(self) -> str:
+        return f"Deidentifier({self.config!r})"
+
+    def __reduce__(self):
+        raise TypeError(
+            "a Deidentifier holds what the key makes and cannot be pickled; pass its DeidConfig and a key reference."
+        )
