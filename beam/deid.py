@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from tfdeid.key import Key
-
-from beam import options, report
+from beam import report
 from beam.job import Job, ShardTask, plan_shards, run_identity
 from beam.progress import Progress
 from beam.shards import REPORTS, finish_dataset, read_reports, total
@@ -18,6 +18,10 @@ from tfdeid.data.naming import dataset_name
 from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
+from tfdeid.key import Key
+
+if TYPE_CHECKING:
+    from beam.options import RunOptions
 
 _LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner", "PrismRunner", "InteractiveRunner")
 
@@ -34,6 +38,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     Raises:
       DeidError: something that the user can mend, before any work has started or with all finished shards kept.
     """
+    from beam import options
+
     run_options, source_config, deid, beam_argv = options.parse(argv)
     runner = _runner_name(beam_argv)
     is_local = runner in _LOCAL_RUNNERS
@@ -102,7 +108,7 @@ def _runner_name(beam_argv: list[str]) -> str:
     return known.get(short.lower(), known.get(short.lower() + "runner", short))
 
 
-def _load_key(run_options: options.RunOptions, is_local: bool) -> tuple[Key, str]:
+def _load_key(run_options: RunOptions, is_local: bool) -> tuple[Key, str]:
     """Returns the key and the reference under which the workers find it."""
     reference = run_options.key
     if reference is None and not is_local:
@@ -121,7 +127,7 @@ def _load_key(run_options: options.RunOptions, is_local: bool) -> tuple[Key, str
 
 
 def _make_job(
-    run_options: options.RunOptions, source_config: SourceConfig, source: Source, deid: DeidConfig, key: Key, reference: str
+    run_options: RunOptions, source_config: SourceConfig, source: Source, deid: DeidConfig, key: Key, reference: str
 ) -> Job:
     import tensorflow_datasets as tfds
 
@@ -177,7 +183,9 @@ def _difference(job: Job) -> str:
 
 
 def main() -> int:
-    logging.getLogger().setLevel(logging.WARNING)
+    # Before Beam and TensorFlow are imported, which greet with warnings about what this program has no use for.
+    logging.getLogger().setLevel(logging.ERROR)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         return run()
     except DeidError as error:

@@ -9,11 +9,11 @@ import math
 from typing import Any
 
 from etils import epath
-from tfdeid.key import Key
 
 from tfdeid.data.naming import VERSION, shard_name
 from tfdeid.data.sources import Source, SourceConfig
 from tfdeid.deidentifier import DeidConfig
+from tfdeid.key import Key
 from tfdeid.schemes import ALGORITHM_VERSION
 
 # One shard is held in memory by the worker that makes it: about 30 MB at 224 x 224.

@@ -8,11 +8,10 @@ import pathlib
 import shlex
 from typing import Any
 
-from tfdeid.key import Key
-
 from beam.job import Job, ShardTask
 from beam.shards import STAGES, Clock, ShardReport, StageError, get_worker
 from tfdeid.data.sources import Source
+from tfdeid.key import Key
 
 
 def beginning(

@@ -17,7 +17,6 @@ from typing import Any
 import google_crc32c
 import numpy as np
 from etils import epath
-from tfdeid.key import Key
 
 from beam.job import Job, ShardTask, run_identity
 from tfdeid.data.metadata import make_features, write_metadata
@@ -25,6 +24,7 @@ from tfdeid.data.sources import Example, Source, open_source
 from tfdeid.deidentifier import Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.image import decode_image, encode_png, match_channels
+from tfdeid.key import Key
 
 REPORTS = "_shards"
 STAGES = ("read", "decode", "deidentify", "encode", "write")

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
-from tfdeid.key import Key
 
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.image import decode_image
+from tfdeid.key import Key
 
 
 class Deidentify(beam.PTransform):

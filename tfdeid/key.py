@@ -11,6 +11,7 @@ import pathlib
 import secrets
 import stat
 import warnings
+from collections.abc import Callable
 
 from tfdeid.errors import DeidError
 
@@ -40,11 +41,8 @@ class Key:
         """
         material = _checked(text)
         # In a closure, neither a debugger's list of variables nor a traceback with locals prints it.
-        object.__setattr__(self, "_reveal", lambda: material)
-        object.__setattr__(self, "_fingerprint", self.hmac(_FINGERPRINT_LABEL)[:8].hex())
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError("a Key can't be changed")
+        self._reveal: Callable[[], bytes] = lambda: material
+        self._fingerprint = self.hmac(_FINGERPRINT_LABEL)[:8].hex()
 
     @classmethod
     def generate(cls) -> Key:
