@@ -17,8 +17,14 @@ def _paint_cairo(image: VectorImage, size: int) -> np.ndarray:
     return paint(image, size)
 
 
+def _paint_fast(image: VectorImage, size: int) -> np.ndarray:
+    from tfdeid.schemes.structural.paint_fast import paint
+
+    return paint(image, size)
+
+
 # Painters import late: cairo needs a system library that is not there everywhere.
-BACKENDS: dict[str, Callable[[VectorImage, int], np.ndarray]] = {"cairo": _paint_cairo}
+BACKENDS: dict[str, Callable[[VectorImage, int], np.ndarray]] = {"fast": _paint_fast, "cairo": _paint_cairo}
 
 _MAX_SIZE = 8192
 
