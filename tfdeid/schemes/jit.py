@@ -47,12 +47,22 @@ def _cache_directory() -> str | None:
 
 def jit(function: F) -> F:
     """Compiles a kernel: no Python objects, the GIL released, IEEE arithmetic, division by zero as in numpy and JavaScript."""
+    return _compile(function, inline="never")
+
+
+def jit_inline(function: F) -> F:
+    """Compiles a kernel into its callers. For small ones in hot loops that take arrays: numba counts references at each call."""
+    return _compile(function, inline="always")
+
+
+def _compile(function: F, inline: str) -> F:
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "inline": inline}
     directory = _cache_directory()
     if directory is None:
-        return numba.njit(nogil=True, error_model="numpy")(function)
+        return numba.njit(**options)(function)
     # numba reads this setting once, at decoration; it is put back so that other people's kernels keep their own cache.
     previous, numba.config.CACHE_DIR = numba.config.CACHE_DIR, directory
     try:
-        return numba.njit(nogil=True, error_model="numpy", cache=True)(function)
+        return numba.njit(cache=True, **options)(function)
     finally:
         numba.config.CACHE_DIR = previous

@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from tfdeid.schemes.jit import jit
+from tfdeid.schemes.jit import jit, jit_inline
 from tfdeid.schemes.structural.outline import count_corners, flatten, offset
 from tfdeid.schemes.structural.vector_image import MOVE, POINTS_PER_COMMAND, VectorImage
 
@@ -26,7 +26,13 @@ _FILL, _RIGHT, _LEFT = range(3)
 _NOISE = np.float32(1e-4)
 # Coordinates beyond this many pixels are moved to it; cairo's end there as well.
 _FAR = 8e6
-_WHITE = 0xFFFFFF
+
+# The canvas holds a pixel as three lanes of one 64-bit word, so that one multiplication mixes all three channels: 8 bits of
+# colour leave room for weights up to 2**11 in a lane of 21 bits.
+_LANE = 21
+_WEIGHT_BITS = 11
+_LANES = np.uint64(0xFF | 0xFF << _LANE | 0xFF << 2 * _LANE)
+_HALVES = np.uint64((1 | 1 << _LANE | 1 << 2 * _LANE) << (_WEIGHT_BITS - 1))
 
 # Position of the lowest set bit of a word: the bit times this constant has the position's table index in its top 6 bits.
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
@@ -37,7 +43,7 @@ for _bit in range(64):
 
 def paint(image: VectorImage, size: int) -> np.ndarray:
     """Returns uint8[size, size, 3]."""
-    words = _paint(
+    return _paint(
         image.commands,
         image.points,
         image.command_starts,
@@ -48,16 +54,11 @@ def paint(image: VectorImage, size: int) -> np.ndarray:
         size / image.height,
         size,
     )
-    return words.view(np.uint8).reshape(size, size, 4)[:, :, _CHANNELS].copy()
-
-
-# A pixel is one word 0x00BBGGRR, so that runs are filled a word at a time.
-_CHANNELS = slice(0, 3) if np.little_endian else slice(3, 0, -1)
 
 
 @jit
 def _paint(commands, points, command_starts, point_starts, colors, half_width, scale_x, scale_y, size):
-    canvas = np.full((size, size), _WHITE, np.uint32)
+    canvas = np.full((size, size), _LANES, np.uint64)  # White.
     areas = np.zeros((size, size + 2, 3), np.float32)
     touched = np.zeros((size, (size + 2 + 63) // 64), np.uint64)
     xs, ys = np.empty(256), np.empty(256)
@@ -85,10 +86,24 @@ def _paint(commands, points, command_starts, point_starts, colors, half_width, s
                     moved = offset(xs, ys, count, distance, out_x, out_y)
                     first, last = _add_polygon(out_x, out_y, moved, scale_x, scale_y, areas, touched, side)
                     top, bottom = min(top, first), max(bottom, last)
-        color = np.uint32(colors[path, 0]) | np.uint32(colors[path, 1]) << 8 | np.uint32(colors[path, 2]) << 16
+        color = np.uint64(0)
+        for channel in range(3):
+            color |= np.uint64(colors[path, channel]) << np.uint64(channel * _LANE)
         for row in range(top, bottom):
-            _paint_row(canvas[row], areas[row], touched[row], color, np.float32(colors[path, 3] / 255.0))
-    return canvas
+            _paint_row(canvas, areas, touched, row, color, np.float32(colors[path, 3] / 255.0))
+    return _channels(canvas)
+
+
+@jit
+def _channels(canvas):
+    """Returns uint8[S, S, 3] from the canvas."""
+    size = len(canvas)
+    out = np.empty((size, size, 3), np.uint8)
+    for y in range(size):
+        for x in range(size):
+            for channel in range(3):
+                out[y, x, channel] = np.uint8(canvas[y, x] >> np.uint64(channel * _LANE))
+    return out
 
 
 @jit
@@ -105,36 +120,56 @@ def _add_polygon(xs, ys, count, scale_x, scale_y, areas, touched, channel):
     return max(0, math.floor(min(low, size))), min(size, math.ceil(max(high, 0.0)))
 
 
-@jit
+@jit_inline
 def _pixel(coordinate, scale):
     return min(max(coordinate * scale, -_FAR), _FAR)
 
 
-@jit
+@jit_inline
 def _add_edge(x0, y0, x1, y1, areas, touched, channel):
-    """Clips an edge to the canvas: what is left of it counts from its border on, what is right of it does not count."""
+    """Adds the signed area right of one edge: positive for edges that lead down."""
     size = areas.shape[0]
-    if y0 == y1 or max(y0, y1) <= 0 or min(y0, y1) >= size or min(x0, x1) >= size:
+    low_x, high_x, low_y, high_y = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
+    if low_y == high_y or high_y <= 0 or low_y >= size or low_x >= size:
         return
-    sign = np.float32(1.0)
+    if low_x < 0 or low_y < 0 or high_x > size or high_y > size:
+        _add_clipped(x0, y0, x1, y1, areas, touched, channel)
+        return
+    row = int(low_y)
+    if high_y <= row + 1:  # Most edges lie within one row.
+        _add_cells(low_x, high_x, np.float32(y1 - y0), areas, touched, row, channel)
+    elif y0 < y1:
+        _add_rows(x0, y0, x1, y1, np.float32(1), areas, touched, channel)
+    else:
+        _add_rows(x1, y1, x0, y0, np.float32(-1), areas, touched, channel)
+
+
+@jit
+def _add_clipped(x0, y0, x1, y1, areas, touched, channel):
+    """Adds what an edge contributes to the canvas: what is left of it counts from its border on, what is right does not.
+
+    Pieces beyond either border become upright ones on it, so that no piece meets a border inside a row.
+    """
+    size = areas.shape[0]
+    sign = np.float32(1)
     if y0 > y1:
         x0, y0, x1, y1 = x1, y1, x0, y0
-        sign = np.float32(-1.0)
+        sign = np.float32(-1)
     slope = (x1 - x0) / (y1 - y0)
     if y0 < 0:
         x0, y0 = x0 - slope * y0, 0.0
     if y1 > size:
         x1, y1 = x0 + slope * (size - y0), np.float64(size)
-    # Pieces beyond either border become upright ones on it, so that a piece within meets no border inside a row.
-    for border in (0.0, np.float64(size)):
-        if (x0 < border) != (x1 < border) and x0 != border and x1 != border:
+    near, far = (0.0, np.float64(size)) if x0 < x1 else (np.float64(size), 0.0)
+    for border in (near, far):
+        if min(x0, x1) < border < max(x0, x1):
             y = min(max(y0 + (border - x0) / slope, y0), y1)
             _add_rows(min(max(x0, 0.0), size), y0, border, y, sign, areas, touched, channel)
             x0, y0 = border, y
     _add_rows(min(max(x0, 0.0), size), y0, min(max(x1, 0.0), size), y1, sign, areas, touched, channel)
 
 
-@jit
+@jit_inline
 def _add_rows(x0, y0, x1, y1, sign, areas, touched, channel):
     """Adds an edge that lies within the canvas and leads down, row by row."""
     if y0 >= y1:
@@ -147,13 +182,13 @@ def _add_rows(x0, y0, x1, y1, sign, areas, touched, channel):
         next_y = min(row + 1.0, y1)
         # Rounding must not carry the end of a row beyond the edge's own ends.
         next_x = min(max(x0 + slope * (next_y - y0), low_x), high_x)
-        _add_cells(min(x, next_x), max(x, next_x), sign * np.float32(next_y - y), areas[row], touched[row], channel)
+        _add_cells(min(x, next_x), max(x, next_x), sign * np.float32(next_y - y), areas, touched, row, channel)
         x, y = next_x, next_y
         row += 1
 
 
-@jit
-def _add_cells(left, right, height, areas, touched, channel):
+@jit_inline
+def _add_cells(left, right, height, areas, touched, row, channel):
     """Adds the area right of an edge within one row, so that the running sum gives each pixel's share.
 
     The pixel with the edge gets the part of it that is right of the edge, the next one the rest; a flat edge spreads over more.
@@ -162,55 +197,58 @@ def _add_cells(left, right, height, areas, touched, channel):
     last = int(right)
     if first == last:
         share = height * np.float32(0.5 * (left + right) - first)
-        areas[first, channel] += height - share
-        areas[first + 1, channel] += share
+        areas[row, first, channel] += height - share
+        areas[row, first + 1, channel] += share
     else:
         per_pixel = height / np.float32(right - left)
         into = np.float32(first + 1 - left)
         covered = np.float32(0.5) * per_pixel * into * into
-        areas[first, channel] += covered
+        areas[row, first, channel] += covered
         before = covered
         reached = per_pixel * into
         for cell in range(first + 1, last):
             covered = reached + np.float32(0.5) * per_pixel
-            areas[cell, channel] += covered - before
+            areas[row, cell, channel] += covered - before
             before = covered
             reached += per_pixel
         into = np.float32(right - last)
         covered = reached + per_pixel * into * (np.float32(1.0) - np.float32(0.5) * into)
-        areas[last, channel] += covered - before
-        areas[last + 1, channel] += height - covered
-    for cell in range(first, last + 2):
-        touched[cell >> 6] |= np.uint64(1) << np.uint64(cell & 63)
+        areas[row, last, channel] += covered - before
+        areas[row, last + 1, channel] += height - covered
+    if first == last and first & 63 != 63:
+        touched[row, first >> 6] |= np.uint64(3) << np.uint64(first & 63)
+    else:
+        for cell in range(first, last + 2):
+            touched[row, cell >> 6] |= np.uint64(1) << np.uint64(cell & 63)
 
 
-@jit
-def _paint_row(canvas, areas, touched, color, opacity):
+@jit_inline
+def _paint_row(canvas, areas, touched, row, color, opacity):
     """Turns one row's areas into colour, and clears them for the next path."""
     size = len(canvas)
     fill, right, left = np.float32(0), np.float32(0), np.float32(0)
     start = 0
     alpha = np.float32(0)
-    for word in range(len(touched)):
-        bits = touched[word]
-        touched[word] = np.uint64(0)
+    for word in range(touched.shape[1]):
+        bits = touched[row, word]
+        touched[row, word] = np.uint64(0)
         while bits != np.uint64(0):
             lowest = bits & (~bits + np.uint64(1))
             bits ^= lowest
             cell = 64 * word + _BIT_POSITION[np.int64((lowest * _DE_BRUIJN) >> np.uint64(58))]
             if alpha > 0:
-                _paint_run(canvas, start, min(cell, size), color, alpha)
-            fill += areas[cell, _FILL]
-            right += areas[cell, _RIGHT]
-            left += areas[cell, _LEFT]
-            areas[cell, _FILL] = areas[cell, _RIGHT] = areas[cell, _LEFT] = np.float32(0)
+                _paint_run(canvas, row, start, min(cell, size), color, alpha)
+            fill += areas[row, cell, _FILL]
+            right += areas[row, cell, _RIGHT]
+            left += areas[row, cell, _LEFT]
+            areas[row, cell, _FILL] = areas[row, cell, _RIGHT] = areas[row, cell, _LEFT] = np.float32(0)
             alpha = _alpha(fill, right, left, opacity)
             start = cell
     if alpha > 0:
-        _paint_run(canvas, start, size, color, alpha)
+        _paint_run(canvas, row, start, size, color, alpha)
 
 
-@jit
+@jit_inline
 def _alpha(fill, right, left, opacity):
     """Returns how much of the colour a pixel takes: the fill, then the stroke over it."""
     one, zero = np.float32(1), np.float32(0)
@@ -224,18 +262,14 @@ def _alpha(fill, right, left, opacity):
     return one if alpha > one - _NOISE else alpha
 
 
-@jit
-def _paint_run(canvas, start, stop, color, alpha):
+@jit_inline
+def _paint_run(canvas, row, start, stop, color, alpha):
     if alpha >= 1:
         for x in range(start, stop):
-            canvas[x] = color
-        return
-    weight = np.float32(alpha)
-    for x in range(start, stop):
-        old = canvas[x]
-        mixed = np.uint32(0)
-        for shift in (np.uint32(0), np.uint32(8), np.uint32(16)):
-            below = np.float32((old >> shift) & np.uint32(255))
-            above = np.float32((color >> shift) & np.uint32(255))
-            mixed |= np.uint32(below + (above - below) * weight + np.float32(0.5)) << shift
-        canvas[x] = mixed
+            canvas[row, x] = color
+    else:
+        weight = np.uint64(alpha * (1 << _WEIGHT_BITS) + np.float32(0.5))
+        rest = np.uint64(1 << _WEIGHT_BITS) - weight
+        above = color * weight + _HALVES
+        for x in range(start, stop):
+            canvas[row, x] = ((canvas[row, x] * rest + above) >> np.uint64(_WEIGHT_BITS)) & _LANES
