@@ -39,8 +39,8 @@ class DeidConfig:
     """Decimals at which coordinates are encrypted: 1 is the paper's, 0 moves shapes much more."""
     grayscale: bool = False
     """Turn colour images gray first, and write one channel."""
-    backend: str = "cairo"
-    """Painter: cairo (needs the system library libcairo2)."""
+    backend: str = "fast"
+    """Painter: fast, or cairo (bit-equal to cairosvg; needs the system library libcairo2)."""
     seed: int = 0
     """Seed of the presets that draw random colours."""
 

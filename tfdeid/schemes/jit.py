@@ -51,7 +51,7 @@ def jit(function: F) -> F:
 
 
 def jit_inline(function: F) -> F:
-    """Compiles a kernel into its callers. For small ones in hot loops that take arrays: numba counts references at each call."""
+    """Compiles a kernel into its callers: for small ones that take arrays, whose references numba counts at each call."""
     return _compile(function, inline="always")
 
 

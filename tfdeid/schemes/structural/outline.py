@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from tfdeid.schemes.jit import jit
+from tfdeid.schemes.jit import jit, jit_inline
 from tfdeid.schemes.structural.vector_image import CLOSE, QUADRATIC
+
+# Rows of the corner arrays.
+X, Y, ARRIVES_X, ARRIVES_Y, LEAVES_X, LEAVES_Y, LENGTH = range(7)
 
 # Largest distance in pixels between a spline and the chords that stand for it.
 _TOLERANCE = 0.05
@@ -17,8 +18,8 @@ _MIN_MITER_COSINE = 2 / 4.0**2 - 1
 
 @jit
 def count_corners(commands, points, start, stop, point, scale_x, scale_y):
-    """Returns an upper bound for the corners of the contour that commands[start:stop] draw."""
-    count = 0
+    """Returns an upper bound for what `flatten` fills of the contour that commands[start:stop] draw."""
+    count = 1
     x, y = 0.0, 0.0
     for i in range(start, stop):
         if commands[i] == QUADRATIC:
@@ -42,8 +43,23 @@ def _pieces(x, y, points, point, scale_x, scale_y):
 
 
 @jit
-def flatten(commands, points, start, stop, point, scale_x, scale_y, xs, ys):
-    """Fills xs and ys with the contour's corners in canvas units, without repetitions; returns their number."""
+def flatten(commands, points, start, stop, point, scale_x, scale_y, corners):
+    """Turns the contour that commands[start:stop] draw into a closed polygon.
+
+    Args:
+      commands: all commands of the image.
+      points: all points of the image.
+      start: the contour's first command.
+      stop: one past its last command.
+      point: its first point.
+      scale_x: pixels a canvas unit, which decides how many chords a spline takes.
+      scale_y: the same for y.
+      corners: float64[7, n], filled with X, Y, the directions in which the contour arrives and leaves (unit vectors; on a
+        spline its tangents, not its chords) and the length of the edge that leaves, all in canvas units.
+
+    Returns:
+      The number of corners; no two successive ones are equal.
+    """
     count = 0
     x, y = 0.0, 0.0
     for i in range(start, stop):
@@ -52,57 +68,73 @@ def flatten(commands, points, start, stop, point, scale_x, scale_y, xs, ys):
             pieces = _pieces(x, y, points, point, scale_x, scale_y)
             x1, y1 = points[point, 0], points[point, 1]
             x2, y2 = points[point + 1, 0], points[point + 1, 1]
-            for piece in range(1, pieces):
+            tangent_x, tangent_y = x1 - x, y1 - y
+            for piece in range(1, pieces + 1):
                 t = piece / pieces
                 a, b, c = (1 - t) * (1 - t), 2 * t * (1 - t), t * t
-                count = _append(xs, ys, count, a * x + b * x1 + c * x2, a * y + b * y1 + c * y2)
+                end_x, end_y = (a * x + b * x1 + c * x2, a * y + b * y1 + c * y2) if piece < pieces else (x2, y2)
+                next_x = (1 - t) * (x1 - x) + t * (x2 - x1)
+                next_y = (1 - t) * (y1 - y) + t * (y2 - y1)
+                count = _append(corners, count, end_x, end_y, tangent_x, tangent_y, next_x, next_y)
+                tangent_x, tangent_y = next_x, next_y
             x, y = x2, y2
-            count = _append(xs, ys, count, x, y)
             point += 2
         elif command != CLOSE:
             x, y = points[point, 0], points[point, 1]
-            count = _append(xs, ys, count, x, y)
+            count = _append(corners, count, x, y, 0.0, 0.0, 0.0, 0.0)
             point += 1
-    while count > 1 and xs[count - 1] == xs[0] and ys[count - 1] == ys[0]:
-        count -= 1
+    if count < 2:
+        return count
+    # Back to the beginning; where the contour has arrived there by itself the last corner is the first one.
+    closed = _append(corners, count, corners[X, 0], corners[Y, 0], 0.0, 0.0, 0.0, 0.0)
+    corners[ARRIVES_X, 0], corners[ARRIVES_Y, 0] = corners[ARRIVES_X, closed - 1], corners[ARRIVES_Y, closed - 1]
+    return closed - 1
+
+
+@jit_inline
+def _append(corners, count, x, y, leaves_x, leaves_y, arrives_x, arrives_y):
+    """Adds an edge to (x, y) with the directions at its ends (0: those of the edge itself); returns the number of corners."""
+    if count > 0:
+        dx, dy = x - corners[X, count - 1], y - corners[Y, count - 1]
+        length = math.sqrt(dx * dx + dy * dy)
+        if length > 0:
+            leave = math.sqrt(leaves_x * leaves_x + leaves_y * leaves_y)
+            arrive = math.sqrt(arrives_x * arrives_x + arrives_y * arrives_y)
+            corners[LEAVES_X, count - 1] = leaves_x / leave if leave > 0 else dx / length
+            corners[LEAVES_Y, count - 1] = leaves_y / leave if leave > 0 else dy / length
+            corners[LENGTH, count - 1] = length
+            corners[ARRIVES_X, count] = arrives_x / arrive if arrive > 0 else dx / length
+            corners[ARRIVES_Y, count] = arrives_y / arrive if arrive > 0 else dy / length
+            corners[X, count], corners[Y, count] = x, y
+            count += 1
+    else:
+        corners[X, 0], corners[Y, 0] = x, y
+        count = 1
     return count
 
 
 @jit
-def _append(xs, ys, count, x, y):
-    if count > 0 and xs[count - 1] == x and ys[count - 1] == y:
-        return count
-    xs[count], ys[count] = x, y
-    return count + 1
-
-
-@jit
-def offset(xs, ys, count, distance, out_x, out_y):
+def offset(corners, count, distance, moved):
     """Moves a closed polygon sideways: one edge of its stroke.
 
     Corners on the outer side of a turn become mitres, or bevels beyond the limit; on the inner side the moved edges meet where
     they cross, or run through the corner if they are too short to cross.
 
     Args:
-      xs: float64[>=count], corners, no two successive ones equal.
-      ys: float64[>=count].
+      corners: what `flatten` filled.
       count: number of corners, at least 2.
       distance: how far to the right of the direction of travel (x to the right, y down); negative is left.
-      out_x: float64[>=3 * count], filled with the corners of the moved polygon.
-      out_y: float64[>=3 * count].
+      moved: float64[2, >=3 * count], filled with the X and Y of the moved polygon's corners.
 
     Returns:
-      The number of corners of the moved polygon.
+      Their number.
     """
     n = 0
-    dx, dy = xs[0] - xs[count - 1], ys[0] - ys[count - 1]
-    length = math.sqrt(dx * dx + dy * dy)
-    dx, dy = dx / length, dy / length
+    length = corners[LENGTH, count - 1]
     for i in range(count):
-        following = i + 1 if i + 1 < count else 0
-        next_dx, next_dy = xs[following] - xs[i], ys[following] - ys[i]
-        next_length = math.sqrt(next_dx * next_dx + next_dy * next_dy)
-        next_dx, next_dy = next_dx / next_length, next_dy / next_length
+        x, y = corners[X, i], corners[Y, i]
+        dx, dy = corners[ARRIVES_X, i], corners[ARRIVES_Y, i]
+        next_dx, next_dy, next_length = corners[LEAVES_X, i], corners[LEAVES_Y, i], corners[LENGTH, i]
         cosine = dx * next_dx + dy * next_dy
         # Positive where the turn is to the right, so that the moved polygon is on its inner side.
         inner = (dx * next_dy - dy * next_dx) * distance
@@ -112,17 +144,15 @@ def offset(xs, ys, count, distance, out_x, out_y):
             meets = inner <= min(length, next_length) * (1 + cosine)
         if meets:
             reach = distance / (1 + cosine)
-            out_x[n], out_y[n] = xs[i] - (dy + next_dy) * reach, ys[i] + (dx + next_dx) * reach
+            moved[X, n], moved[Y, n] = x - (dy + next_dy) * reach, y + (dx + next_dx) * reach
             n += 1
         else:
-            out_x[n], out_y[n] = xs[i] - dy * distance, ys[i] + dx * distance
+            moved[X, n], moved[Y, n] = x - dy * distance, y + dx * distance
             n += 1
             if inner > 0:
-                out_x[n], out_y[n] = xs[i], ys[i]
+                moved[X, n], moved[Y, n] = x, y
                 n += 1
-            out_x[n], out_y[n] = xs[i] - next_dy * distance, ys[i] + next_dx * distance
+            moved[X, n], moved[Y, n] = x - next_dy * distance, y + next_dx * distance
             n += 1
-        dx, dy, length = next_dx, next_dy, next_length
+        length = next_length
     return n
-
-

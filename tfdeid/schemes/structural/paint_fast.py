@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from tfdeid.schemes.jit import jit, jit_inline
-from tfdeid.schemes.structural.outline import count_corners, flatten, offset
+from tfdeid.schemes.structural.outline import X, Y, count_corners, flatten, offset
 from tfdeid.schemes.structural.vector_image import MOVE, POINTS_PER_COMMAND, VectorImage
 
 _FILL, _RIGHT, _LEFT = range(3)
@@ -61,8 +61,8 @@ def _paint(commands, points, command_starts, point_starts, colors, half_width, s
     canvas = np.full((size, size), _LANES, np.uint64)  # White.
     areas = np.zeros((size, size + 2, 3), np.float32)
     touched = np.zeros((size, (size + 2 + 63) // 64), np.uint64)
-    xs, ys = np.empty(256), np.empty(256)
-    out_x, out_y = np.empty(768), np.empty(768)
+    corners = np.empty((7, 256))
+    moved = np.empty((2, 3 * 256))
     for path in range(len(colors)):
         top, bottom = size, 0
         start, stop, point = command_starts[path], command_starts[path + 1], point_starts[path]
@@ -71,20 +71,19 @@ def _paint(commands, points, command_starts, point_starts, colors, half_width, s
             while end < stop and commands[end] != MOVE:
                 next_point += POINTS_PER_COMMAND[commands[end]]
                 end += 1
-            corners = count_corners(commands, points, start, end, point, scale_x, scale_y)
-            if corners > len(xs):
-                xs, ys = np.empty(2 * corners), np.empty(2 * corners)
-                out_x, out_y = np.empty(6 * corners), np.empty(6 * corners)
-            count = flatten(commands, points, start, end, point, scale_x, scale_y, xs, ys)
+            bound = count_corners(commands, points, start, end, point, scale_x, scale_y)
+            if bound > corners.shape[1]:
+                corners, moved = np.empty((7, 2 * bound)), np.empty((2, 6 * bound))
+            count = flatten(commands, points, start, end, point, scale_x, scale_y, corners)
             start, point = end, next_point
             if count < 2:
                 continue
-            first, last = _add_polygon(xs, ys, count, scale_x, scale_y, areas, touched, _FILL)
+            first, last = _add_polygon(corners, count, scale_x, scale_y, areas, touched, _FILL)
             top, bottom = min(top, first), max(bottom, last)
             if half_width > 0:
                 for side, distance in ((_RIGHT, half_width), (_LEFT, -half_width)):
-                    moved = offset(xs, ys, count, distance, out_x, out_y)
-                    first, last = _add_polygon(out_x, out_y, moved, scale_x, scale_y, areas, touched, side)
+                    count_moved = offset(corners, count, distance, moved)
+                    first, last = _add_polygon(moved, count_moved, scale_x, scale_y, areas, touched, side)
                     top, bottom = min(top, first), max(bottom, last)
         color = np.uint64(0)
         for channel in range(3):
@@ -107,13 +106,13 @@ def _channels(canvas):
 
 
 @jit
-def _add_polygon(xs, ys, count, scale_x, scale_y, areas, touched, channel):
+def _add_polygon(corners, count, scale_x, scale_y, areas, touched, channel):
     """Adds the signed area right of each edge; returns the rows from the first to one past the last that may be touched."""
     size = areas.shape[0]
-    x0, y0 = _pixel(xs[count - 1], scale_x), _pixel(ys[count - 1], scale_y)
+    x0, y0 = _pixel(corners[X, count - 1], scale_x), _pixel(corners[Y, count - 1], scale_y)
     low, high = y0, y0
     for i in range(count):
-        x1, y1 = _pixel(xs[i], scale_x), _pixel(ys[i], scale_y)
+        x1, y1 = _pixel(corners[X, i], scale_x), _pixel(corners[Y, i], scale_y)
         low, high = min(low, y1), max(high, y1)
         _add_edge(x0, y0, x1, y1, areas, touched, channel)
         x0, y0 = x1, y1
