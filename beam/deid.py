@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from beam import report
 from beam.job import Job, ShardTask, plan_shards, run_identity
@@ -19,6 +21,7 @@ from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.key import Key
+from tfdeid.terminal import import_tensorflow, run_command
 
 if TYPE_CHECKING:
     from beam.options import RunOptions
@@ -40,6 +43,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     """
     from beam import options
 
+    import_tensorflow()
     run_options, source_config, deid, beam_argv = options.parse(argv)
     runner = _runner_name(beam_argv)
     is_local = runner in _LOCAL_RUNNERS
@@ -47,12 +51,14 @@ def run(argv: Sequence[str] | None = None) -> int:
     source = open_source(source_config)
     job = _make_job(run_options, source_config, source, deid, key, key_reference)
     tasks = plan_shards(job, source, key, run_options.num_shards)
-    Deidentifier(deid, key)  # Whatever it refuses or warns of should be known before the work starts.
+    deidentifier = Deidentifier(deid, key)  # Whatever it refuses or warns of should be known before the work starts.
     todo = _todo(job, tasks, run_options.mode)
     if todo is None:
         print(report.already_complete(job))
         return 0
     print(report.beginning(job, source, tasks, todo, runner, beam_argv))
+    if is_local:
+        _compile_kernels(deidentifier, job.channels)
     started = time.monotonic()
     _run_pipeline(job, tasks, todo, run_options.max_failed_ratio, beam_argv, runner, show_progress=is_local)
     seconds = time.monotonic() - started
@@ -97,6 +103,16 @@ def _run_pipeline(
         except Exception as error:
             logging.getLogger(__name__).debug("the pipeline failed", exc_info=True)
             raise DeidError(f"the pipeline stopped: {report.first_line(error)} {report.how_to_resume(job)}") from error
+
+
+def _compile_kernels(deidentifier: Deidentifier, channels: int) -> None:
+    """De-identifies one image, so that local workers find the kernels in the cache and do not all compile them at once."""
+    notice = threading.Timer(1.0, print, ["compiling the kernels, once on this machine: about 20 s"], {"flush": True})
+    notice.start()
+    try:
+        deidentifier(np.zeros((2, 2, channels), np.uint8))
+    finally:
+        notice.cancel()
 
 
 def _runner_name(beam_argv: list[str]) -> str:
@@ -183,14 +199,7 @@ def _difference(job: Job) -> str:
 
 
 def main() -> int:
-    # Before Beam and TensorFlow are imported, which greet with warnings about what this program has no use for.
-    logging.getLogger().setLevel(logging.ERROR)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        return run()
-    except DeidError as error:
-        print(f"beam.deid: error: {error}", file=sys.stderr)
-        return 2
+    return run_command("beam.deid", run)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def beginning(
     if runner == "DirectRunner":
         lines.append("runner: FnApiRunner (DirectRunner, without its attempt to download another one)")
         cores = os.cpu_count() or 1
-        if cores > 1 and len(todo) > 1 and not any(argument.startswith("--direct_num_workers") for argument in beam_argv):
+        if cores > 1 and len(todo) > 4 and not any(argument.startswith("--direct_num_workers") for argument in beam_argv):
             lines.append(f"one worker; --direct_running_mode=multi_processing --direct_num_workers=0 uses all {cores} cores")
     return "\n".join(lines)
 

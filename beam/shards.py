@@ -25,6 +25,7 @@ from tfdeid.deidentifier import Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.image import decode_image, encode_png, match_channels
 from tfdeid.key import Key
+from tfdeid.terminal import import_tensorflow
 
 REPORTS = "_shards"
 STAGES = ("read", "decode", "deidentify", "encode", "write")
@@ -71,6 +72,7 @@ class Worker:
     """What a worker process sets up once: the source, the key's table, the compiled kernels and the record serializer."""
 
     def __init__(self, job: Job):
+        import_tensorflow()
         key = Key.load(job.key_reference)
         if key.fingerprint != job.fingerprint:
             raise DeidError(

@@ -7,8 +7,11 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from tfdeid.config import check_keys, load_config
+from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.key import Key, default_key_path
+from tfdeid.terminal import import_tensorflow, run_command
 
 
 class _Parser(argparse.ArgumentParser):
@@ -20,17 +23,14 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a subcommand; returns the exit code, 2 after a mistake that the user can mend."""
-    try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
-    except DeidError as error:
-        print(f"tfdeid: error: {error}", file=sys.stderr)
-        return 2
+    return run_command("tfdeid", lambda: _run(list(sys.argv[1:] if argv is None else argv)))
 
 
 def _run(argv: list[str]) -> int:
     parser = _Parser(prog="tfdeid", description="Structural image de-identification for TFDS datasets.", allow_abbrev=False)
     subparsers = parser.add_subparsers(dest="command", metavar="SUBCOMMAND", required=True)
     _add_keygen(subparsers)
+    _add_preview(subparsers)
     if argv and not argv[0].startswith("-") and argv[0] not in subparsers.choices:
         raise unknown_name("subcommand", argv[0], subparsers.choices)
     arguments = parser.parse_args(argv)
@@ -55,6 +55,55 @@ def _keygen(arguments: argparse.Namespace) -> int:
         raise DeidError(f"{arguments.output} can't be written: {error.strerror}.") from None
     print(f"wrote {arguments.output} (fingerprint {key.fingerprint}). Keep it: nothing else can repeat or check what it makes.")
     print(f"next: python -m beam.deid --key {arguments.output}")
+    return 0
+
+
+def _add_preview(subparsers: argparse._SubParsersAction) -> None:
+    preview = subparsers.add_parser(
+        "preview",
+        help="paint a picture of what de-identification does",
+        description="Paint a picture with the rows original, vectorised and de-identified.",
+    )
+    preview.add_argument("images", nargs="*", help="image files (default: four photographs that come with scikit-image)")
+    preview.add_argument("--dataset", help="take images of this dataset instead: a TFDS name, folder:PATH or lfw_subset")
+    preview.add_argument("--data_dir", help="TFDS data directory that --dataset is read from (default: TFDS's own)")
+    preview.add_argument("--split", help="split of --dataset (default: its first)")
+    preview.add_argument("--num_images", type=int, default=4, help="images to draw from --dataset (default: %(default)s)")
+    preview.add_argument("--seed", type=int, default=0, help="seed of the draw (default: %(default)s)")
+    preview.add_argument("--config", help="YAML file whose sections source and deid give defaults for these options")
+    preview.add_argument("--input_size", type=int, help=f"pixels a side before tracing (default: {DeidConfig.input_size})")
+    preview.add_argument("--key", help="key reference (default: ~/.config/tfdeid/key, made at need)")
+    preview.add_argument("--output", default="preview.png", help="the picture (default: %(default)s)")
+    preview.set_defaults(function=_preview)
+
+
+def _preview(arguments: argparse.Namespace) -> int:
+    from tfdeid.data.sources import SourceConfig
+    from tfdeid.preview import dataset_to_preview, files_to_preview, preview
+
+    sections = load_config(arguments.config) if arguments.config else {}
+    source_values, deid_values = dict(sections.get("source", {})), dict(sections.get("deid", {}))
+    check_keys("source", source_values, SourceConfig)
+    check_keys("deid", deid_values, DeidConfig)
+    source_values |= {name: vars(arguments)[name] for name in ("dataset", "data_dir") if vars(arguments)[name] is not None}
+    if arguments.input_size is not None:
+        deid_values["input_size"] = arguments.input_size
+    if arguments.images and "dataset" in source_values:
+        raise DeidError("give image files or a dataset, not both.")
+    key = Key.load(arguments.key) if arguments.key else Key.load_or_create_default()[0]
+    if "dataset" in source_values:
+        import_tensorflow()
+        source = SourceConfig(**source_values)
+        images = dataset_to_preview(source, arguments.split, arguments.num_images, arguments.seed)
+    else:
+        images = files_to_preview(arguments.images)
+    try:
+        preview(images, DeidConfig(**deid_values), key).save(arguments.output)
+    except (OSError, ValueError) as error:  # Pillow's word for an unknown file ending is ValueError.
+        if isinstance(error, DeidError):
+            raise
+        raise DeidError(f"{arguments.output} can't be written: {error}.") from None
+    print(f"wrote {arguments.output} (key fingerprint {key.fingerprint})")
     return 0
 
 

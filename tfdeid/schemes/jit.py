@@ -61,8 +61,9 @@ def _compile(function: F, inline: str) -> F:
     if directory is None:
         return numba.njit(**options)(function)
     # numba reads this setting once, at decoration; it is put back so that other people's kernels keep their own cache.
-    previous, numba.config.CACHE_DIR = numba.config.CACHE_DIR, directory
+    settings: Any = numba.config
+    previous, settings.CACHE_DIR = settings.CACHE_DIR, directory
     try:
         return numba.njit(cache=True, **options)(function)
     finally:
-        numba.config.CACHE_DIR = previous
+        settings.CACHE_DIR = previous

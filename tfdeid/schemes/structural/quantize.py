@@ -45,10 +45,9 @@ def quantize(image: np.ndarray, options: TraceOptions) -> tuple[np.ndarray, np.n
         delta = min(abs(options.blurdelta), 1024.0)
         planes = _blur(planes, height, width, _BLUR_KERNELS[int(options.blurradius) - 1], delta)
     labels = np.full((height + 2, width + 2), -1, np.int16)
-    if len(palette) <= _SMALL_PALETTE:
-        planes, palette, shift = planes.astype(np.int16), palette.astype(np.int16), np.int16(5)
-    else:
-        planes, palette, shift = planes.astype(np.int32), palette.astype(np.int32), np.int32(12)
+    is_small = len(palette) <= _SMALL_PALETTE
+    integer = np.int16 if is_small else np.int32
+    planes, palette, shift = planes.astype(integer), palette.astype(integer), integer(5 if is_small else 12)
     _cluster(planes, palette, shift, options.colorquantcycles, float(options.mincolorratio), randoms[drawn:], labels)
     return labels, palette.astype(np.uint8)
 
