@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
@@ -21,7 +22,7 @@ from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.key import Key
-from tfdeid.terminal import import_tensorflow, run_command
+from tfdeid.terminal import divert_stderr, import_tensorflow, run_command
 
 if TYPE_CHECKING:
     from beam.options import RunOptions
@@ -47,6 +48,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     run_options, source_config, deid, beam_argv = options.parse(argv)
     runner = _runner_name(beam_argv)
     is_local = runner in _LOCAL_RUNNERS
+    if not is_local:
+        logging.getLogger().setLevel(logging.INFO)  # A service tells there how the job fares.
     key, key_reference = _load_key(run_options, is_local)
     source = open_source(source_config)
     job = _make_job(run_options, source_config, source, deid, key, key_reference)
@@ -60,7 +63,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     if is_local:
         _compile_kernels(deidentifier, job.channels)
     started = time.monotonic()
-    _run_pipeline(job, tasks, todo, run_options.max_failed_ratio, beam_argv, runner, show_progress=is_local)
+    _run_pipeline(job, tasks, todo, run_options.max_failed_ratio, beam_argv, runner, is_local)
     seconds = time.monotonic() - started
     reports = read_reports(job.directory)
     counts = total(reports[task.file_name] for task in tasks)
@@ -77,9 +80,9 @@ def _run_pipeline(
     max_failed_ratio: float,
     beam_argv: list[str],
     runner: str,
-    show_progress: bool,
+    is_local: bool,
 ) -> None:
-    """Runs the steps to their end; an error within them becomes one DeidError that says how to go on."""
+    """Runs the steps to their end; a DeidError in a worker comes out as one that says how to go on."""
     import apache_beam
     from apache_beam.options.pipeline_options import PipelineOptions
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
@@ -95,14 +98,18 @@ def _run_pipeline(
         options=PipelineOptions(beam_argv),
     )
     steps.build(pipeline, job, tasks, todo, max_failed_ratio)
-    with Progress(job, todo, enabled=show_progress):
+    log = report.owner_file(job, "logs", ".log")
+    with divert_stderr(log) if is_local else contextlib.nullcontext(), Progress(job, todo, enabled=is_local):
         try:
             pipeline.run().wait_until_finish()
         except KeyboardInterrupt:
             raise DeidError(f"interrupted. {report.how_to_resume(job)}") from None
         except Exception as error:
-            logging.getLogger(__name__).debug("the pipeline failed", exc_info=True)
-            raise DeidError(f"the pipeline stopped: {report.first_line(error)} {report.how_to_resume(job)}") from error
+            reason = report.reason_in(error)
+            if reason is None:  # Not a mistake that the user can mend: the traceback is what is wanted.
+                print(f"{report.how_to_resume(job)} The workers' log: {log}", file=sys.stderr)
+                raise
+            raise DeidError(f"{reason} {report.how_to_resume(job)}") from error
 
 
 def _compile_kernels(deidentifier: Deidentifier, channels: int) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import shlex
 from typing import Any
 
 from beam.job import Job, ShardTask
 from beam.shards import STAGES, Clock, ShardReport, StageError, get_worker
 from tfdeid.data.sources import Source
+from tfdeid.errors import DeidError
 from tfdeid.key import Key
+
+_FAILED_STEP = " [while running"  # So Beam begins what it appends to an error's message.
 
 
 def beginning(
@@ -73,12 +77,20 @@ def how_to_resume(job: Job) -> str:
     return f"Finished shards are kept in {job.directory}; the same command with --mode=resume goes on."
 
 
-def first_line(error: BaseException) -> str:
-    """Returns what went wrong in the innermost error, without the traceback that runners wrap it in."""
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    text = lines[-1] if lines else ""
-    # Beam appends which step failed, in brackets, to the last line of the traceback.
-    return text.split(" [while running")[0] or type(error).__name__
+def reason_in(error: BaseException) -> str | None:
+    """Returns the message of the DeidError that a worker raised, which runners wrap in tracebacks; None if there is none."""
+    if isinstance(error, DeidError):
+        return str(error).split(_FAILED_STEP)[0]
+    found = re.findall(r"^(?:\w+: )?[\w.]*(?:DeidError|ImageError|StageError): (.+)", str(error), re.MULTILINE)
+    return found[-1].split(_FAILED_STEP)[0] if found else None
+
+
+def owner_file(job: Job, folder: str, suffix: str) -> pathlib.Path:
+    """Returns a path for what must not lie beside the dataset, since it tells of the source."""
+    state = os.environ.get("XDG_STATE_HOME") or pathlib.Path.home() / ".local" / "state"
+    path = pathlib.Path(state) / "tfdeid" / folder / f"{job.dataset}-{job.deid.name}-{job.fingerprint}{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
 
 
 def write_failures(job: Job, tasks: list[ShardTask], reports: dict[str, ShardReport], source: Source, key: Key) -> pathlib.Path:
@@ -87,9 +99,7 @@ def write_failures(job: Job, tasks: list[ShardTask], reports: dict[str, ShardRep
     The dataset holds nothing but hashed ids. The key holder finds the images again by hashing the source's ids, and learns the
     reason by trying them once more.
     """
-    state = os.environ.get("XDG_STATE_HOME") or pathlib.Path.home() / ".local" / "state"
-    path = pathlib.Path(state) / "tfdeid" / "failures" / f"{job.dataset}-{job.deid.name}-{job.fingerprint}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = owner_file(job, "failures", ".jsonl")
     worker = get_worker(job)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

@@ -9,6 +9,7 @@ import functools
 import json
 import os
 import pathlib
+import secrets
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -157,8 +158,11 @@ def write_shard(job: Job, task: ShardTask) -> ShardReport:
             f"the source gave {len(records) + len(failures)} examples for {task.split}[{task.start}:{task.stop}]; "
             "it has changed since the launch, or is truncated."
         )
-    with clock.stage("write"):
-        file_bytes, crc = _write_file(job.directory / task.file_name, [record for _, record in records], job.file_format)
+    path = job.directory / task.file_name
+    started = time.perf_counter()
+    with _write_errors(path):
+        file_bytes, crc = _write_file(path, [record for _, record in records], job.file_format)
+    clock.seconds["write"] += time.perf_counter() - started
     report = ShardReport(
         file_name=task.file_name,
         identity=task.identity,
@@ -171,14 +175,28 @@ def write_shard(job: Job, task: ShardTask) -> ShardReport:
         failures=tuple(sorted(failures)),
         seconds={stage: round(clock.seconds[stage], 3) for stage in STAGES},
     )
-    _write_text(job.directory / REPORTS / f"{task.file_name}.json", report.to_json())
+    with _write_errors(path):
+        _write_text(job.directory / REPORTS / f"{task.file_name}.json", report.to_json())
     return report
+
+
+@contextlib.contextmanager
+def _write_errors(path: epath.Path) -> Iterator[None]:
+    """Turns what goes wrong with the disk into one clear error."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error.message
+        raise DeidError(f"the shard {path} can't be written: {reason}. Nothing half-written is left.") from error
 
 
 def _timed(examples: Iterator[Example], clock: Clock) -> Iterator[Example]:
     while True:
-        with clock.stage("read"):
-            example = next(examples, None)
+        started = time.perf_counter()
+        example = next(examples, None)
+        clock.seconds["read"] += time.perf_counter() - started
         if example is None:
             return
         yield example
@@ -190,23 +208,22 @@ def _write_file(path: epath.Path, records: Iterable[bytes], file_format: str) ->
     The writers know local files only, so a remote shard is written locally first, then copied.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    is_local = isinstance(path, pathlib.Path)
-    handle, name = tempfile.mkstemp(prefix=f"{path.name}.incomplete-", dir=path.parent if is_local else None)
+    is_local = "://" not in os.fspath(path)
+    handle, name = tempfile.mkstemp(prefix=f"{path.name}.incomplete-", dir=os.fspath(path.parent) if is_local else None)
     os.close(handle)
     local = pathlib.Path(name)
-    try:
+    with contextlib.ExitStack() as leftovers:
+        leftovers.callback(local.unlink, missing_ok=True)
         _write_records(name, records, file_format)
         data = local.read_bytes()
-        size, crc = len(data), google_crc32c.value(data)
         if is_local:
             _publish(local, path)
         else:
-            copy = path.parent / f"{local.name}"
+            copy = path.parent / local.name
+            leftovers.callback(copy.unlink, missing_ok=True)
             copy.write_bytes(data)
             copy.replace(path)
-    finally:
-        local.unlink(missing_ok=True)
-    return size, f"{crc:08x}"
+    return len(data), f"{google_crc32c.value(data):08x}"
 
 
 def _write_records(name: str, records: Iterable[bytes], file_format: str) -> None:
@@ -233,14 +250,16 @@ def _publish(local: pathlib.Path, path: epath.Path) -> None:
     umask = os.umask(0)
     os.umask(umask)
     local.chmod(0o666 & ~umask)
-    local.replace(path)
+    local.replace(os.fspath(path))
 
 
 def _write_text(path: epath.Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.incomplete-{os.getpid()}"
-    temporary.write_text(text)
-    temporary.replace(path)
+    temporary = path.parent / f".{path.name}.incomplete-{secrets.token_hex(4)}"
+    with contextlib.ExitStack() as leftovers:
+        leftovers.callback(temporary.unlink, missing_ok=True)
+        temporary.write_text(text)
+        temporary.replace(path)
 
 
 def read_reports(directory: epath.PathLike) -> dict[str, ShardReport]:
