@@ -84,8 +84,6 @@ class Worker:
         self.source: Source = open_source(job.source)
         self._key = key
         self._deidentifier = Deidentifier(job.deid, key)
-        features = make_features(job.deid.output_size, job.channels, job.label_names)
-        self._serialize = features.serialize_example
 
     def record_id(self, split: str, example: Example) -> str:
         """Returns the record's id: 128 bits in hex, which without the key tell nothing of the source."""
@@ -102,10 +100,25 @@ class Worker:
         """Returns the record's id and its serialized tf.train.Example."""
         image = self.pixels(example, clock)
         with clock.stage("encode"):
-            values: dict[str, Any] = {"id": self.record_id(split, example), "image": encode_png(image)}
-            if self.job.label_names is not None:
-                values["label"] = example.label
-            return values["id"], self._serialize(values)
+            record_id = self.record_id(split, example)
+            label = example.label if self.job.label_names is not None else None
+            return record_id, serialize_example(record_id, encode_png(image), label)
+
+
+def serialize_example(record_id: str, png: bytes, label: int | None) -> bytes:
+    """Returns the tf.train.Example that TFDS would write for `make_features`, but the same bytes in every process.
+
+    TFDS leaves the order of the features to protobuf's hash tables, which are seeded anew in each process.
+    """
+    import tensorflow as tf
+
+    features = {
+        "id": tf.train.Feature(bytes_list=tf.train.BytesList(value=[record_id.encode()])),
+        "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[png])),
+    }
+    if label is not None:
+        features["label"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[label]))
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(deterministic=True)
 
 
 class StageError(Exception):

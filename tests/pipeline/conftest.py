@@ -1,0 +1,59 @@
+"""What the pipeline's tests share: a home of their own, a key, and one finished run of the bundled sample."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from beam.deid import run
+from tfdeid.key import Key
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch) -> pathlib.Path:
+    """Keeps keys, logs and lists of failures of the tests away from the user's."""
+    # Compiled kernels may be shared.
+    monkeypatch.setenv("XDG_CACHE_HOME", os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def key_path(tmp_path_factory) -> pathlib.Path:
+    path = tmp_path_factory.mktemp("key") / "key"
+    Key.generate().save(path)
+    return path
+
+
+@pytest.fixture
+def deid(key_path, tmp_path):
+    """Returns a function that runs the pipeline into `tmp_path / "out"` with the options it is given."""
+
+    def call(*options: str, key=key_path) -> int:
+        return run(["--runner=FnApiRunner", f"--output_dir={tmp_path / 'out'}", f"--key={key}", *options])
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory, key_path) -> pathlib.Path:
+    """Returns a data directory that holds the de-identified sample, 4 shards a split. Tests must not change it."""
+    out = tmp_path_factory.mktemp("sample")
+    assert run(["--runner=FnApiRunner", f"--output_dir={out}", f"--key={key_path}", "--num_shards=4"]) == 0
+    return out
+
+
+@pytest.fixture
+def class_folders(tmp_path) -> pathlib.Path:
+    """Returns a folder of three images in each of the classes a and b."""
+    random = np.random.RandomState(0)
+    for label in ("a", "b"):
+        (tmp_path / "scans" / label).mkdir(parents=True)
+        for i in range(3):
+            Image.fromarray(random.randint(0, 256, (40, 30, 3), np.uint8)).save(tmp_path / "scans" / label / f"{i}.png")
+    return tmp_path / "scans"
