@@ -1,0 +1,96 @@
+"""`tfdeid keygen` and `tfdeid preview`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfdeid import DeidConfig, Deidentifier, Key
+from tfdeid.cli import main
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+def test_keygen_writes_a_key_and_shows_its_fingerprint(tmp_path, capsys):
+    assert main(["keygen", "--output", str(tmp_path / "key")]) == 0
+    key, said = Key.load(tmp_path / "key"), capsys.readouterr()
+    assert key.fingerprint in said.out
+    assert key.material.decode() not in said.out + said.err
+    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+
+
+def test_keygen_never_overwrites(tmp_path, capsys):
+    main(["keygen"])
+    assert main(["keygen"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("tfdeid: error:") and "never overwritten" in said and said.count("\n") == 1
+
+
+def test_keygen_into_a_place_that_cannot_be(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["keygen", "--output", str(tmp_path / "file" / "key")]) == 2
+    assert "can't be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("argv", "message"), [(["kygen"], "'keygen'"), ([], "--help"), (["keygen", "--x"], "--help")])
+def test_mistakes(argv, message, capsys):
+    assert main(argv) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_help_in_a_process_of_its_own():
+    result = subprocess.run([sys.executable, "-m", "tfdeid.cli", "--help"], capture_output=True, text=True)
+    assert result.returncode == 0 and result.stderr == ""
+    assert "keygen" in result.stdout and "preview" in result.stdout
+
+
+def test_preview_shows_original_vectorised_and_deidentified(tmp_path, capsys):
+    main(["keygen", "--output", str(tmp_path / "key")])
+    options = ["--key", str(tmp_path / "key"), "--output", str(tmp_path / "p.png")]
+    assert main(["preview", *options]) == 0
+    picture = np.asarray(Image.open(tmp_path / "p.png"))
+    assert picture.shape == (3 * 232 + 8, 120 + 4 * 232 + 8, 3)
+    photo = np.asarray(Image.open(_astronaut()))
+    config, top, left = DeidConfig(), 8 + 2 * 232, 120
+    expected = Deidentifier(config, Key.load(tmp_path / "key"))(photo)
+    np.testing.assert_array_equal(picture[top : top + 224, left : left + 224], expected)
+
+
+def test_preview_of_files_and_datasets(tmp_path):
+    Image.fromarray(np.eye(30, dtype=np.uint8) * 255).save(tmp_path / "eye.png")
+    output = str(tmp_path / "p.jpg")
+    assert main(["preview", str(tmp_path / "eye.png"), "--input_size", "32", "--output", output]) == 0
+    assert Image.open(output).size == (120 + 232 + 8, 3 * 232 + 8)
+    assert main(["preview", "--dataset", "lfw_subset", "--split", "test", "--num_images", "2", "--output", output]) == 0
+    assert Image.open(output).size == (120 + 2 * 232 + 8, 3 * 232 + 8)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["absent.png"], "absent.png can't be read"),
+        (["--dataset", "lfw_subset", "--split", "tst"], "'test'"),
+        (["--dataset", "lfw_subset", "--num_images", "0"], "num_images must be in"),
+        (["x.png", "--dataset", "lfw_subset"], "not both"),
+        (["--output", "p.unknown"], "p.unknown can't be written"),
+        ([__file__], "known kind"),
+    ],
+)
+def test_preview_mistakes(options, message, capsys):
+    assert main(["preview", *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def _astronaut() -> str:
+    import pathlib
+
+    from skimage import data
+
+    return str(pathlib.Path(data.__file__).parent / "astronaut.png")
