@@ -80,5 +80,4 @@ def test_fast_is_near_cairosvg_on_imagenet(cairosvg, imagenet, key, decimals):
     ope = (lambda image: image) if decimals is None else PositionOPE(key, decimals)
     mean, far = difference(resized(imagenet, 224), ope, lambda drawn: rasterize(drawn, OUTPUT_SIZE, "cairo"))
     assert mean <= 0.6
-    # At whole pixels shapes cross themselves far more often than at tenths.
-    assert far <= (2e-4 if decimals == 0 else 3e-5)
+    assert far <= 3e-5

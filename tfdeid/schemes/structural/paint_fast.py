@@ -4,7 +4,8 @@ Three signed areas are summed for every pixel that an edge of the path passes th
 polygon moved to either side by half the stroke width (E right, I left). From left to right the running sums tell the winding
 number averaged over the pixel, and from these follow
 
-- the fill's coverage, min(|F|, 1): non-zero winding;
+- the fill's coverage, min(|F|, 1): non-zero winding. Where the path crosses itself, opposite windings within a pixel would
+  cancel; a path whose F leaves [0, 1] or [-1, 0] anywhere is filled along finer lines instead, as cairo does;
 - the stroke's coverage: what E covers and I does not, or, where the path winds the other way, what I covers and E does not. An
   edge of the stroke that turns inside out, as in shapes thinner than the stroke, gets a sum of opposite sign and drops out.
 
@@ -24,6 +25,8 @@ from tfdeid.schemes.structural.vector_image import MOVE, POINTS_PER_COMMAND, Vec
 _FILL, _RIGHT, _LEFT = range(3)
 # Sums of single-precision areas that should be 0 or 1 are off by less than this.
 _NOISE = np.float32(1e-4)
+# Lines a row is cut into where a path crosses itself; cairo has as many.
+_LINES = 15
 # Coordinates beyond this many pixels are moved to it; cairo's end there as well.
 _FAR = 8e6
 
@@ -63,8 +66,13 @@ def _paint(commands, points, command_starts, point_starts, colors, half_width, s
     touched = np.zeros((size, (size + 2 + 63) // 64), np.uint64)
     corners = np.empty((7, 256))
     moved = np.empty((2, 3 * 256))
+    edges = np.empty((4, 1024))
+    cells = np.empty(size * (size + 2), np.int32)
+    filled, stroked = np.empty(len(cells), np.float32), np.empty(len(cells), np.float32)
+    row_starts = np.zeros(size + 1, np.int32)
     for path in range(len(colors)):
         top, bottom = size, 0
+        num_edges = 0
         start, stop, point = command_starts[path], command_starts[path + 1], point_starts[path]
         while start < stop:
             end, next_point = start + 1, point + 1
@@ -78,6 +86,9 @@ def _paint(commands, points, command_starts, point_starts, colors, half_width, s
             start, point = end, next_point
             if count < 2:
                 continue
+            if num_edges + count > edges.shape[1]:
+                edges = _grown(edges, 2 * (num_edges + count))
+            num_edges = _keep_edges(corners, count, scale_x, scale_y, edges, num_edges)
             first, last = _add_polygon(corners, count, scale_x, scale_y, areas, touched, _FILL)
             top, bottom = min(top, first), max(bottom, last)
             if half_width > 0:
@@ -88,8 +99,15 @@ def _paint(commands, points, command_starts, point_starts, colors, half_width, s
         color = np.uint64(0)
         for channel in range(3):
             color |= np.uint64(colors[path, channel]) << np.uint64(channel * _LANE)
+        is_crossed = False
         for row in range(top, bottom):
-            _paint_row(canvas, areas, touched, row, color, np.float32(colors[path, 3] / 255.0))
+            is_crossed |= _sum_row(areas, touched, row, top, row_starts, cells, filled, stroked)
+        if is_crossed:
+            _fill_finely(edges, num_edges, top, bottom, size, row_starts, cells, filled)
+        opacity = np.float32(colors[path, 3] / 255.0)
+        for row in range(top, bottom):
+            begin, end = row_starts[row - top], row_starts[row - top + 1]
+            _paint_row(canvas, row, cells[begin:end], filled[begin:end], stroked[begin:end], color, opacity)
     return _channels(canvas)
 
 
@@ -222,12 +240,18 @@ def _add_cells(left, right, height, areas, touched, row, channel):
 
 
 @jit_inline
-def _paint_row(canvas, areas, touched, row, color, opacity):
-    """Turns one row's areas into colour, and clears them for the next path."""
-    size = len(canvas)
+def _sum_row(areas, touched, row, top, row_starts, cells, filled, stroked):
+    """Turns one row's areas into runs of pixels of equal coverage, and clears them for the next path.
+
+    Runs row_starts[row - top] to row_starts[row - top + 1] are set: `cells`, where each begins, and what share of it the fill
+    and the stroke cover.
+
+    Returns:
+      Whether the path crosses itself here: it winds twice, or both ways.
+    """
     fill, right, left = np.float32(0), np.float32(0), np.float32(0)
-    start = 0
-    alpha = np.float32(0)
+    lowest_fill, highest_fill = fill, fill
+    count = row_starts[row - top]
     for word in range(touched.shape[1]):
         bits = touched[row, word]
         touched[row, word] = np.uint64(0)
@@ -235,30 +259,118 @@ def _paint_row(canvas, areas, touched, row, color, opacity):
             lowest = bits & (~bits + np.uint64(1))
             bits ^= lowest
             cell = 64 * word + _BIT_POSITION[np.int64((lowest * _DE_BRUIJN) >> np.uint64(58))]
-            if alpha > 0:
-                _paint_run(canvas, row, start, min(cell, size), color, alpha)
             fill += areas[row, cell, _FILL]
             right += areas[row, cell, _RIGHT]
             left += areas[row, cell, _LEFT]
             areas[row, cell, _FILL] = areas[row, cell, _RIGHT] = areas[row, cell, _LEFT] = np.float32(0)
-            alpha = _alpha(fill, right, left, opacity)
-            start = cell
-    if alpha > 0:
-        _paint_run(canvas, row, start, size, color, alpha)
+            lowest_fill, highest_fill = min(lowest_fill, fill), max(highest_fill, fill)
+            cells[count], filled[count], stroked[count] = cell, min(abs(fill), np.float32(1)), _stroke(right, left)
+            count += 1
+    row_starts[row - top + 1] = count
+    tolerance = 10 * _NOISE
+    return highest_fill - lowest_fill > 1 + tolerance or (lowest_fill < -tolerance and highest_fill > tolerance)
 
 
 @jit_inline
-def _alpha(fill, right, left, opacity):
-    """Returns how much of the colour a pixel takes: the fill, then the stroke over it."""
+def _paint_row(canvas, row, cells, filled, stroked, color, opacity):
+    """Paints one row's runs: the fill, then the stroke over it."""
+    size = len(canvas)
+    one = np.float32(1)
+    for i in range(len(cells)):
+        alpha = one - (one - opacity * filled[i]) * (one - opacity * stroked[i])
+        if alpha > _NOISE:
+            stop = cells[i + 1] if i + 1 < len(cells) else size
+            _paint_run(canvas, row, cells[i], min(stop, size), color, one if alpha > one - _NOISE else alpha)
+
+
+@jit_inline
+def _stroke(right, left):
+    """Returns the stroke's share of a pixel."""
     one, zero = np.float32(1), np.float32(0)
     forwards = min(max(right, zero), one) - min(max(left, zero), one)
     backwards = min(max(-left, zero), one) - min(max(-right, zero), one)
-    stroked = opacity * max(forwards, backwards, zero)
-    filled = opacity * min(abs(fill), one)
-    alpha = one - (one - filled) * (one - stroked)
-    if alpha < _NOISE:
-        return zero
-    return one if alpha > one - _NOISE else alpha
+    return max(forwards, backwards, zero)
+
+
+@jit
+def _fill_finely(edges, num_edges, top, bottom, size, row_starts, cells, filled):
+    """Replaces `filled`, the fill's share of each run, by what spans of non-zero winding cover.
+
+    Each of `_LINES` lines through a row is exact along x.
+    """
+    here = np.empty(num_edges, np.int32)
+    crossings = np.empty((2, num_edges))
+    steps = np.zeros(size + 2, np.float32)
+    for row in range(top, bottom):
+        num_here = 0
+        for i in range(num_edges):
+            if min(edges[1, i], edges[3, i]) < row + 1 and max(edges[1, i], edges[3, i]) > row:
+                here[num_here] = i
+                num_here += 1
+        for line in range(_LINES):
+            y = row + (line + 0.5) / _LINES
+            winding = 0.0
+            for i in range(_sorted_crossings(edges, here[:num_here], y, crossings)):
+                if winding == 0:
+                    _add_step(steps, crossings[0, i], size, np.float32(1 / _LINES))
+                winding += crossings[1, i]
+                if winding == 0:
+                    _add_step(steps, crossings[0, i], size, np.float32(-1 / _LINES))
+        share = np.float32(0)
+        cell = 0
+        for i in range(row_starts[row - top], row_starts[row - top + 1]):
+            while cell <= cells[i]:
+                share += steps[cell]
+                cell += 1
+            filled[i] = min(max(share, np.float32(0)), np.float32(1))
+        steps[:] = np.float32(0)
+
+
+@jit
+def _sorted_crossings(edges, here, y, crossings):
+    """Fills crossings with the x at which edges cross the line y, ascending, and the winding each adds; returns how many."""
+    count = 0
+    for i in here:
+        x0, y0, x1, y1 = edges[0, i], edges[1, i], edges[2, i], edges[3, i]
+        if (y0 <= y) == (y1 <= y):
+            continue
+        x = x0 + (x1 - x0) * ((y - y0) / (y1 - y0))
+        place = count
+        while place > 0 and crossings[0, place - 1] > x:
+            crossings[0, place], crossings[1, place] = crossings[0, place - 1], crossings[1, place - 1]
+            place -= 1
+        crossings[0, place], crossings[1, place] = x, 1.0 if y1 > y0 else -1.0
+        count += 1
+    return count
+
+
+@jit_inline
+def _add_step(steps, x, size, height):
+    """Adds what lies right of x to the running sum."""
+    x = min(max(x, 0.0), np.float64(size))
+    cell = int(x)
+    share = height * np.float32(x - cell)
+    steps[cell] += height - share
+    steps[cell + 1] += share
+
+
+@jit
+def _keep_edges(corners, count, scale_x, scale_y, edges, num_edges):
+    """Appends a polygon's edges, float64[4, n]: x0, y0, x1, y1 in pixels; returns their number."""
+    x0, y0 = _pixel(corners[X, count - 1], scale_x), _pixel(corners[Y, count - 1], scale_y)
+    for i in range(count):
+        x1, y1 = _pixel(corners[X, i], scale_x), _pixel(corners[Y, i], scale_y)
+        edges[0, num_edges], edges[1, num_edges], edges[2, num_edges], edges[3, num_edges] = x0, y0, x1, y1
+        x0, y0 = x1, y1
+        num_edges += 1
+    return num_edges
+
+
+@jit
+def _grown(edges, columns):
+    larger = np.empty((len(edges), columns))
+    larger[:, : edges.shape[1]] = edges
+    return larger
 
 
 @jit_inline
