@@ -1,6 +1,6 @@
 """What every image passes on its way in and out: decoding, conversion to uint8, resizing and PNG for the records.
 
-numpy and Pillow only, so that a worker starts fast. An image is uint8[H, W, C] with C = 3 (RGB) or 1 (gray).
+numpy, Pillow and ISA-L only, so that a worker starts fast. An image is uint8[H, W, C] with C = 3 (RGB) or 1 (gray).
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 import io
 import struct
 import warnings
-import zlib
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+from isal import isal_zlib
 from PIL import Image, UnidentifiedImageError
 
 from tfdeid.errors import DeidError, ImageError
@@ -153,8 +153,9 @@ def is_gray(file: BinaryIO) -> bool:
 def encode_png(image: Pixels) -> bytes:
     """Returns uint8[H, W, 1] or uint8[H, W, 3] as a PNG file, losslessly and without metadata.
 
-    The rows are not filtered and go through zlib at level 1: on flat-coloured images that takes a quarter of the time of
-    libpng's defaults, half of Pillow's fastest, and fewer bytes; Pillow can't turn filters off. zlib releases the GIL.
+    The rows are not filtered, which suits images of flat colours, and are compressed by ISA-L at its level 2: a sixteenth of
+    the time of TensorFlow's encoder, and fewer bytes. The libraries that write PNG have no choice but zlib, which takes five
+    times as long. The GIL is released. The bytes may depend on the kind of processor, the pixels do not.
 
     Raises:
       DeidError: the array has another dtype or shape.
@@ -166,12 +167,12 @@ def encode_png(image: Pixels) -> bytes:
     rows[:, 1:] = image.reshape(height, -1)
     colour_type = 2 if channels == 3 else 0
     header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
-    chunks = _chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(rows.data, 1)), _chunk(b"IEND", b"")
+    chunks = _chunk(b"IHDR", header), _chunk(b"IDAT", isal_zlib.compress(rows.data, 2)), _chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", isal_zlib.crc32(data, isal_zlib.crc32(kind)))
 
 
 def _open(data: bytes) -> Image.Image:
