@@ -59,63 +59,61 @@ class TfdsStore:
             raise DeidError(f"{folder}: images must be stored as uint8 or uint16, and {self._image!r} is {dtype}")
 
     def labels(self, split: str) -> np.ndarray:
-        """Returns all labels of a split. Reads through its files, but looks at nothing else."""
-        if not self.sizes[split]:
-            return np.zeros(0, np.int64)
-        dataset = self._dataset(split, 0, self.sizes[split], [self._label]).batch(1024)
-        return np.concatenate([batch[self._label] for _, batch in self._batches(dataset, split, 0, self.sizes[split])])
+        """Returns all labels of a split. Reads through its files, but decodes no image."""
+        records = self._records(split, range(self.sizes[split]))
+        return np.fromiter((record[self._label] for _, record in records), np.int64)
 
     def read(self, split: str, indices: Sequence[int] | np.ndarray) -> Iterator[Example]:
-        """Yields the examples at ascending positions; what lies between them is read but not converted."""
+        """Yields the examples at ascending positions; what lies between them is read but not parsed."""
+        for index, record in self._records(split, indices):
+            label = record[self._label] if self._label else None
+            yield Example(record[self._image], label, _text(record[self._id]) if self._id else f"{index}", index)
+
+    def _records(self, split: str, indices: Sequence[int] | np.ndarray) -> Iterator[tuple[int, dict[str | None, Any]]]:
+        """Yields positions and features as they are stored.
+
+        TFDS says which records of which files these are. Its own `as_dataset` builds graphs that parse and decode, which takes
+        longer than a shard of small images takes to be read.
+        """
         if not len(indices):
             return
         start, stop = int(indices[0]), int(indices[-1]) + 1
-        keys = [key for key in (self._image, self._label, self._id) if key]
-        dataset = self._dataset(split, start, stop, keys)
-        if len(indices) < stop - start:
-            wanted = np.zeros(stop - start, bool)
-            wanted[np.asarray(indices) - start] = True
-            dataset = dataset.filter(_among(wanted, start))
-        # tf.data hands over from thread to thread, which on busy cores takes longer than to parse a record.
-        for positions, rows in self._batches(dataset.batch(_BATCH_SIZE), split, start, stop):
-            for i, index in enumerate(map(int, positions)):
-                label = int(rows[self._label][i]) if self._label else None
-                yield Example(rows[self._image][i], label, _text(rows[self._id][i]) if self._id else f"{index}", index)
+        wanted = np.zeros(stop - start, bool)
+        wanted[np.asarray(indices) - start] = True
+        where = f"split {split!r}, examples {start} to {stop}, in {self._builder.data_dir}"
+        position = start
+        for instruction in self._builder.info.splits[f"{split}[{start}:{stop}]"].file_instructions:
+            for data in _read_file(instruction, f"{self.name} can't be read ({where})"):
+                if wanted[position - start]:
+                    yield position, self._parse(data, f"{self.name} can't be read (split {split!r}, example {position})")
+                position += 1
 
-    def _dataset(self, split: str, start: int, stop: int, keys: Sequence[str | None]) -> Any:
-        """Returns a tf.data.Dataset of (position, features), in source order, with images as they are stored."""
+    def _parse(self, data: bytes, problem: str) -> dict[str | None, Any]:
         import tensorflow as tf
-        import tensorflow_datasets as tfds
-
-        options = tf.data.Options()
-        options.deterministic = True
-        options.threading.private_threadpool_size = 2  # A machine runs many workers, and this only parses records.
-        options.threading.max_intra_op_parallelism = 1
-        config = tfds.ReadConfig(
-            options=options,
-            try_autocache=False,
-            interleave_cycle_length=1,
-            num_parallel_calls_for_decode=1,
-            num_parallel_calls_for_interleave_files=1,
-        )
-        decoders = {self._image: tfds.decode.SkipDecoding()} if self._image in keys else None
-        dataset = self._builder.as_dataset(
-            split=tfds.core.ReadInstruction(split, from_=start, to=stop, unit="abs"),
-            decoders=tfds.decode.PartialDecoding(dict.fromkeys(keys, True), decoders=decoders),
-            read_config=config,
-            shuffle_files=False,
-        )
-        return dataset.enumerate(start)
-
-    def _batches(self, dataset: Any, split: str, start: int, stop: int) -> Iterator[tuple[Any, dict[str | None, Any]]]:
-        import tensorflow as tf
+        from google.protobuf.message import DecodeError
 
         try:
-            yield from dataset.as_numpy_iterator()
-        except tf.errors.OpError as error:
-            reason = re.sub(r"^{{.*?}} |\s*\[Op:.*", "", str(error.message).splitlines()[0])
-            where = f"split {split!r}, examples {start} to {stop}, in {self._builder.data_dir}"
-            raise DeidError(f"{self.name} can't be read ({where}): {reason}. Prepare the dataset again.") from error
+            features = tf.train.Example.FromString(data).features.feature
+            keys = [key for key in (self._image, self._label, self._id) if key]
+            return {key: getattr(features[key], features[key].WhichOneof("kind")).value[0] for key in keys}
+        except (DecodeError, TypeError, IndexError) as error:
+            raise DeidError(f"{problem}: the record is damaged or lacks a feature. Prepare the dataset again.") from error
+
+
+def _read_file(instruction: Any, problem: str) -> Iterator[bytes]:
+    """Yields the records of a file that a TFDS FileInstruction chooses."""
+    import tensorflow as tf
+
+    records = tf.data.TFRecordDataset(instruction.filename).skip(instruction.skip).take(instruction.take)
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 1  # A machine runs many workers, and this only reads.
+    try:
+        # tf.data hands over from thread to thread, which for single records takes longer than to read them.
+        for batch in records.batch(_BATCH_SIZE).with_options(options).as_numpy_iterator():
+            yield from batch
+    except tf.errors.OpError as error:
+        reason = re.sub(r"^{{.*?}} |\s*\[Op:.*", "", str(error.message).splitlines()[0])
+        raise DeidError(f"{problem}: {reason}. Prepare the dataset again.") from error
 
 
 def _dataset_folder(dataset: str, data_dir: str | None) -> epath.Path:
@@ -184,14 +182,6 @@ def _pick(features: Any, supervised_keys: Any, is_wanted: Any, kind: str, folder
             f"{folder} has several features of kind {kind}, and its supervised_keys do not name one: {', '.join(candidates)}"
         )
     return candidates[0] if candidates else None
-
-
-def _among(wanted: np.ndarray, start: int) -> Any:
-    """Returns a predicate for `tf.data.Dataset.filter`: is wanted[position - start] set?"""
-    import tensorflow as tf
-
-    mask = tf.constant(wanted)
-    return lambda position, _: mask[position - start]
 
 
 def _text(value: Any) -> str:
