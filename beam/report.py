@@ -48,8 +48,9 @@ def summary(
         f"read {counts['read']:,} = written {counts['written']:,} + failed {counts['failed']:,}",
     ]
     if made["read"]:
-        stages = ", ".join(f"{stage} {1000 * made['seconds'][stage] / made['read']:.2f}" for stage in STAGES)
-        lines.append(f"{seconds:.1f} s with start-up, {rate:,.0f} images/s; ms an image: {stages}")
+        stages = ", ".join(f"{stage} {1000 * made['seconds'][stage] / made['read']:.2f}" for stage in STAGES[1:])
+        lines.append(f"{seconds:.1f} s, {rate:,.0f} images/s with start-up ({made['seconds']['start']:.1f} s in all workers)")
+        lines.append(f"ms an image: {stages}")
     lines += [f"output: {job.directory} ({counts['bytes'] / 1e6:,.1f} MB)", f"key fingerprint: {job.fingerprint}"]
     if failures is not None:
         lines.append(f"images that failed: {failures} (yours alone; the dataset names them by hashed id only)")

@@ -29,7 +29,8 @@ from tfdeid.key import Key
 from tfdeid.terminal import import_tensorflow
 
 REPORTS = "_shards"
-STAGES = ("read", "decode", "deidentify", "encode", "write")
+# "start" is what a worker does once; all others are done for every image.
+STAGES = ("start", "read", "decode", "deidentify", "encode", "write")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Worker:
         self.source: Source = open_source(job.source)
         self._key = key
         self._deidentifier = Deidentifier(job.deid, key)
+        self._deidentifier(np.zeros((2, 2, job.channels), np.uint8))  # Loads the kernels.
 
     def record_id(self, split: str, example: Example) -> str:
         """Returns the record's id: 128 bits in hex, which without the key tell nothing of the source."""
@@ -157,8 +159,10 @@ def write_shard(job: Job, task: ShardTask) -> ShardReport:
 
     Records are sorted by id, so that their order within the shard tells nothing of the source's order.
     """
-    worker = get_worker(job)
     clock = Clock()
+    started = time.perf_counter()
+    worker = get_worker(job)
+    clock.seconds["start"] += time.perf_counter() - started
     records, failures = [], []
     for example in _timed(worker.source.read(task.split, task.start, task.stop), clock):
         try:
@@ -172,10 +176,8 @@ def write_shard(job: Job, task: ShardTask) -> ShardReport:
             "it has changed since the launch, or is truncated."
         )
     path = job.directory / task.file_name
-    started = time.perf_counter()
-    with _write_errors(path):
+    with _write_errors(path), clock.stage("write"):
         file_bytes, crc = _write_file(path, [record for _, record in records], job.file_format)
-    clock.seconds["write"] += time.perf_counter() - started
     report = ShardReport(
         file_name=task.file_name,
         identity=task.identity,

@@ -58,9 +58,8 @@ def decode_image(data: bytes, max_pixels: int = 64_000_000) -> Pixels:
     try:
         image = _open(data)
         _check_size(image, max_pixels)
-        if image.format == "PNG":  # Only `verify` compares PNG's checksums, and it uses the opened file up.
-            image.verify()
-            image = _open(data)
+        if image.format == "PNG":
+            _check_png(data)
         image.load()
         pixels = _gray16_pixels(image) if image.mode[0] == "I" else _pixels(image)
         return np.array(_upright(pixels, _orientation(image)), order="C")
@@ -178,6 +177,17 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 def _open(data: bytes) -> Image.Image:
     """Reads the header of an image file."""
     return Image.open(io.BytesIO(data), formats=FORMATS)
+
+
+def _check_png(data: bytes) -> None:
+    """Compares the checksums of a PNG file's chunks. Pillow does so only in `verify`, after which it must read all anew."""
+    position, kind = 8, b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, position)
+        stop = position + 8 + length
+        if struct.unpack_from(">I", data, stop)[0] != isal_zlib.crc32(memoryview(data)[position + 4 : stop]):
+            raise ImageError(f"an image must be whole: the checksum of the PNG chunk {kind!r} at byte {position} is wrong")
+        position = stop + 4
 
 
 def _check_size(image: Image.Image, max_pixels: int) -> None:

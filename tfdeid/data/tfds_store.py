@@ -106,7 +106,8 @@ def _read_file(instruction: Any, problem: str) -> Iterator[bytes]:
 
     records = tf.data.TFRecordDataset(instruction.filename).skip(instruction.skip).take(instruction.take)
     options = tf.data.Options()
-    options.threading.private_threadpool_size = 1  # A machine runs many workers, and this only reads.
+    # Its thread sleeps, and the end of every range would wait half a second for it to wake up.
+    options.autotune.enabled = False
     try:
         # tf.data hands over from thread to thread, which for single records takes longer than to read them.
         for batch in records.batch(_BATCH_SIZE).with_options(options).as_numpy_iterator():
