@@ -230,15 +230,23 @@ def _write_file(path: epath.Path, records: Iterable[bytes], file_format: str) ->
     with contextlib.ExitStack() as leftovers:
         leftovers.callback(local.unlink, missing_ok=True)
         _write_records(name, records, file_format)
-        data = local.read_bytes()
+        file_bytes, crc = local.stat().st_size, _crc32c(local)
         if is_local:
             _publish(local, path)
         else:
             copy = path.parent / local.name
             leftovers.callback(copy.unlink, missing_ok=True)
-            copy.write_bytes(data)
+            copy.write_bytes(local.read_bytes())
             copy.replace(path)
-    return len(data), f"{google_crc32c.value(data):08x}"
+    return file_bytes, crc
+
+
+def _crc32c(path: pathlib.Path) -> str:
+    checksum = google_crc32c.Checksum()
+    with open(path, "rb") as file:
+        for _ in checksum.consume(file, 1 << 20):
+            pass
+    return checksum.hexdigest().decode()
 
 
 def _write_records(name: str, records: Iterable[bytes], file_format: str) -> None:
