@@ -1,0 +1,55 @@
+"""The images that are timed: real datasets where they are, else photographs that come with scikit-image."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+import skimage.data
+
+from tests.conftest import SHARED, resized
+from tfdeid.key import Key
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One of the paper's settings: `images` are traced at `input_size` and painted at 224 pixels a side."""
+
+    name: str
+    input_size: int
+    images: list[np.ndarray]
+
+
+SETTINGS = {"CIFAR-10": (32, 50, 200), "ImageNet": (256, 224, 20)}
+
+
+@functools.cache
+def photographs(size: int, count: int) -> list[np.ndarray]:
+    """Returns uint8[size, size, 3] cut at random places, in random sizes, from scikit-image's photographs."""
+    random = np.random.default_rng(0)
+    sources = [getattr(skimage.data, name)() for name in ("astronaut", "chelsea", "coffee", "rocket")]
+    cuts = []
+    for k in range(count):
+        source = sources[k % len(sources)]
+        side = int(random.integers(200, min(source.shape[:2])))
+        top, left = (int(random.integers(0, extent - side + 1)) for extent in source.shape[:2])
+        cuts.append(np.ascontiguousarray(source[top : top + side, left : left + side]))
+    return resized(cuts, size)
+
+
+@pytest.fixture(scope="session", params=SETTINGS)
+def setting(request) -> Setting:
+    size, input_size, count = SETTINGS[request.param]
+    if (SHARED / "data" / "tfds").is_dir():
+        images = request.getfixturevalue({"CIFAR-10": "cifar10", "ImageNet": "imagenet"}[request.param])
+    else:
+        images = photographs(size, count)
+    return Setting(request.param, input_size, images)
+
+
+@pytest.fixture(scope="session")
+def key() -> Key:
+    with pytest.warns(UserWarning, match="published"):
+        return Key.load("paper")
