@@ -36,7 +36,14 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         results = pathlib.Path(folder) / "results.json"
         load = os.getloadavg()[0]
-        options = ["--benchmark-enable", f"--benchmark-json={results}", "--benchmark-quiet", "-q", "--no-header", "--disable-warnings"]
+        options = [
+            "--benchmark-enable",
+            f"--benchmark-json={results}",
+            "--benchmark-quiet",
+            "-q",
+            "--no-header",
+            "--disable-warnings",
+        ]
         status = pytest.main([str(here), *options, *arguments])
         if not results.exists() or not results.stat().st_size:
             return int(status) or 1
