@@ -114,7 +114,7 @@ def write_failures(job: Job, tasks: list[ShardTask], reports: dict[str, ShardRep
                 if record_id not in failed:
                     continue
                 try:
-                    worker.pixels(example, Clock())
+                    worker.deidentify(worker.prepare(example, Clock()), Clock())
                     reason = "succeeded when tried again"
                 except StageError as error:
                     reason = str(error.__cause__)

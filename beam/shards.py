@@ -6,14 +6,15 @@ import collections
 import contextlib
 import dataclasses
 import functools
+import itertools
 import json
 import os
 import pathlib
 import secrets
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import google_crc32c
 import numpy as np
@@ -28,9 +29,13 @@ from tfdeid.image import decode_image, encode_png, match_channels
 from tfdeid.key import Key
 from tfdeid.terminal import import_tensorflow
 
+_Result = TypeVar("_Result")
+
 REPORTS = "_shards"
 # "start" is what a worker does once; all others are done for every image.
 STAGES = ("start", "read", "decode", "deidentify", "encode", "write")
+# Resized images that a worker holds.
+_DECODED_AHEAD = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,20 +96,35 @@ class Worker:
         """Returns the record's id: 128 bits in hex, which without the key tell nothing of the source."""
         return self._key.hmac(self.job.source_name, split, example.source_id)[:16].hex()
 
-    def pixels(self, example: Example, clock: Clock) -> np.ndarray:
-        """Returns the de-identified image; raises StageError where it can't be decoded or de-identified."""
+    def prepare(self, example: Example, clock: Clock) -> np.ndarray:
+        """Returns the image decoded and resized; raises StageError where it can't be."""
         with clock.stage("decode"):
             image = decode_image(example.image) if isinstance(example.image, bytes) else example.image
-        with clock.stage("deidentify"):
-            return self._deidentifier(match_channels(image, self.job.channels))
+            return self._deidentifier.prepare(match_channels(image, self.job.channels))
 
-    def record(self, split: str, example: Example, clock: Clock) -> tuple[str, bytes]:
-        """Returns the record's id and its serialized tf.train.Example."""
-        image = self.pixels(example, clock)
+    def deidentify(self, prepared: np.ndarray, clock: Clock) -> np.ndarray:
+        """Returns the de-identified image; raises StageError where that fails."""
+        with clock.stage("deidentify"):
+            return self._deidentifier(prepared)
+
+    def records(self, split: str, examples: Iterable[Example], clock: Clock) -> Iterator[tuple[str, bytes | StageError]]:
+        """Yields each record's id and its serialized tf.train.Example, or what failed in the image.
+
+        Images are decoded some ahead of the kernels: taking turns, the two drive each other out of the processor's caches.
+        """
+        examples = iter(examples)
+        while batch := list(itertools.islice(examples, _DECODED_AHEAD)):
+            prepared = [_caught(self.prepare, example, clock) for example in batch]
+            for example, image in zip(batch, prepared, strict=True):
+                record_id = self.record_id(split, example)
+                yield record_id, _caught(self._record, record_id, example.label, image, clock)
+
+    def _record(self, record_id: str, label: int | None, prepared: np.ndarray | StageError, clock: Clock) -> bytes:
+        if isinstance(prepared, StageError):
+            raise prepared
+        image = self.deidentify(prepared, clock)
         with clock.stage("encode"):
-            record_id = self.record_id(split, example)
-            label = example.label if self.job.label_names is not None else None
-            return record_id, serialize_example(record_id, encode_png(image), label)
+            return serialize_example(record_id, encode_png(image), label if self.job.label_names is not None else None)
 
 
 def serialize_example(record_id: str, png: bytes, label: int | None) -> bytes:
@@ -129,6 +149,13 @@ class StageError(Exception):
     def __init__(self, stage: str, reason: str):
         super().__init__(f"{stage}: {reason}")
         self.stage = stage
+
+
+def _caught(function: Callable[..., _Result], *arguments: Any) -> _Result | StageError:
+    try:
+        return function(*arguments)
+    except StageError as error:
+        return error
 
 
 class Clock:
@@ -164,11 +191,12 @@ def write_shard(job: Job, task: ShardTask) -> ShardReport:
     worker = get_worker(job)
     clock.seconds["start"] += time.perf_counter() - started
     records, failures = [], []
-    for example in _timed(worker.source.read(task.split, task.start, task.stop), clock):
-        try:
-            records.append(worker.record(task.split, example, clock))
-        except StageError as error:
-            failures.append((worker.record_id(task.split, example), error.stage))
+    examples = _timed(worker.source.read(task.split, task.start, task.stop), clock)
+    for record_id, record in worker.records(task.split, examples, clock):
+        if isinstance(record, StageError):
+            failures.append((record_id, record.stage))
+        else:
+            records.append((record_id, record))
     records.sort()
     if len(records) + len(failures) != task.stop - task.start:
         raise DeidError(

@@ -112,10 +112,21 @@ class Deidentifier:
         Raises:
           DeidError: the image is none of those; the message says what was given.
         """
+        return self._scheme(self.prepare(image))
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """Does the first part of a call, all that needs no key: checks, turns gray if so configured, and resizes.
+
+        Returns:
+          uint8[N, N, C] with N the input size; a call on it gives what a call on the image itself does.
+
+        Raises:
+          DeidError: as a call.
+        """
         image = to_uint8(image)
         if self.config.grayscale:
             image = to_grayscale(image)
-        return self._scheme(resize(image, self.config.input_size))
+        return resize(image, self.config.input_size)
 
     def map(self, images: Iterable[np.ndarray], num_threads: int | None = None) -> Iterator[np.ndarray]:
         """De-identifies many images on several cores, in order; the kernels release the GIL.
