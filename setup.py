@@ -34,6 +34,8 @@ setup(
         "tqdm>=4.66",  # progress lines; TFDS needs it too
         "etils[epath]>=1.9",  # one path type for local and remote folders; TFDS needs it too
         "tensorflow>=2.18",  # TFRecord files and tf.data
+        "tensorboard>=2.18",  # the curves of a training run, which TensorFlow writes through it
+        "matplotlib>=3.8",  # plots of reports
         "tensorflow-datasets>=4.9.8",  # reads sources, writes and reads the result
         "importlib_resources>=6",  # TFDS imports it without declaring it
         "array_record>=0.5; platform_system == 'Linux'",  # the format with random access
@@ -48,6 +50,7 @@ setup(
             "pytest>=8",
             "hypothesis>=6",  # property tests
             "pytest-benchmark>=4",  # tests/benchmarks
+            "scikit-learn>=1.4",  # what a classifier's figures are checked against
             "cairocffi>=1.6",  # the cairo backend
             "cairosvg>=2.7",  # what painting is checked against
             "ruff>=0.6",  # lint and format

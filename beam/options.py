@@ -7,14 +7,13 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import simple_parsing
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam.job import FILE_FORMATS
-from tfdeid.config import check_keys, load_config
 from tfdeid.data.sources import SourceConfig
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
+from tfdeid.options import make_parser, read_sections
 
 MODES = ("fail", "resume", "overwrite")
 
@@ -83,22 +82,11 @@ def parse(argv: Sequence[str] | None) -> tuple[RunOptions, SourceConfig, DeidCon
       DeidError: an option or a key of the file is unknown (the message names the nearest), or a value is out of bounds.
     """
     argv = list(argv) if argv is not None else None
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--config")
-    reference = first.parse_known_args(argv)[0].config
-    sections = load_config(reference) if reference else {}
-    source_values, deid_values = dict(sections.get("source", {})), sections.get("deid", {})
-    check_keys("source", source_values, SourceConfig)
-    check_keys("deid", deid_values, DeidConfig)
+    sections = read_sections(argv, {"source": SourceConfig, "deid": DeidConfig})
+    source_values, deid_values = sections["source"], sections["deid"]
     shared = {name: source_values.pop(name) for name in ("dataset", "data_dir", "limit") if name in source_values}
 
-    parser = simple_parsing.ArgumentParser(
-        prog="python -m beam.deid",
-        description="De-identify an image dataset and write it as a TFDS dataset.",
-        epilog=_EXAMPLES,
-        allow_abbrev=False,
-        formatter_class=_HelpFormatter,
-    )
+    parser = make_parser("beam.deid", "De-identify an image dataset and write it as a TFDS dataset.", _EXAMPLES)
     parser.add_arguments(RunOptions, dest="run", default=RunOptions(**shared))
     parser.add_arguments(DeidConfig, dest="deid", default=DeidConfig(**deid_values))
     parsed, rest = parser.parse_known_args(argv)
@@ -108,10 +96,6 @@ def parse(argv: Sequence[str] | None) -> tuple[RunOptions, SourceConfig, DeidCon
     if run.splits is not None:
         source_values["splits"] = tuple(run.splits.split(","))
     return run, SourceConfig(**source_values), parsed.deid, rest
-
-
-class _HelpFormatter(simple_parsing.SimpleHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Keeps the line breaks of the examples."""
 
 
 def _check_beam_options(rest: list[str], ours: argparse.ArgumentParser) -> None:

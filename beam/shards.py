@@ -10,7 +10,6 @@ import itertools
 import json
 import os
 import pathlib
-import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +24,7 @@ from tfdeid.data.metadata import make_features, write_metadata
 from tfdeid.data.sources import Example, Source, open_source
 from tfdeid.deidentifier import Deidentifier
 from tfdeid.errors import DeidError
+from tfdeid.files import write_text
 from tfdeid.image import decode_image, encode_png, match_channels
 from tfdeid.key import Key
 from tfdeid.terminal import import_tensorflow
@@ -219,7 +219,7 @@ def write_shard(job: Job, task: ShardTask) -> ShardReport:
         seconds={stage: round(clock.seconds[stage], 3) for stage in STAGES},
     )
     with _write_errors(path):
-        _write_text(job.directory / REPORTS / f"{task.file_name}.json", report.to_json())
+        write_text(job.directory / REPORTS / f"{task.file_name}.json", report.to_json())
     return report
 
 
@@ -302,15 +302,6 @@ def _publish(local: pathlib.Path, path: epath.Path) -> None:
     os.umask(umask)
     local.chmod(0o666 & ~umask)
     local.replace(os.fspath(path))
-
-
-def _write_text(path: epath.Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.incomplete-{secrets.token_hex(4)}"
-    with contextlib.ExitStack() as leftovers:
-        leftovers.callback(temporary.unlink, missing_ok=True)
-        temporary.write_text(text)
-        temporary.replace(path)
 
 
 def read_reports(directory: epath.PathLike) -> dict[str, ShardReport]:

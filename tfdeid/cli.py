@@ -31,6 +31,7 @@ def _run(argv: list[str]) -> int:
     subparsers = parser.add_subparsers(dest="command", metavar="SUBCOMMAND", required=True)
     _add_keygen(subparsers)
     _add_preview(subparsers)
+    _add_classify(subparsers)
     if argv and not argv[0].startswith("-") and argv[0] not in subparsers.choices:
         raise unknown_name("subcommand", argv[0], subparsers.choices)
     arguments = parser.parse_args(argv)
@@ -104,6 +105,37 @@ def _preview(arguments: argparse.Namespace) -> int:
             raise
         raise DeidError(f"{arguments.output} can't be written: {error}.") from None
     print(f"wrote {arguments.output} (key fingerprint {key.fingerprint})")
+    return 0
+
+
+def _add_classify(subparsers: argparse._SubParsersAction) -> None:
+    classify = subparsers.add_parser(
+        "classify",
+        help="de-identify private images and let a trained network classify them",
+        description="De-identify private images with your key, here, and print what a trained network takes them for.",
+    )
+    classify.add_argument("images", nargs="+", metavar="IMAGE", help="image file")
+    classify.add_argument("--run", required=True, help="folder of the training run (python -m tfdeid.train)")
+    classify.add_argument("--key", help="key reference (default: ~/.config/tfdeid/key)")
+    classify.add_argument("--checkpoint", choices=("last", "best"), default="last", help="default: %(default)s")
+    classify.add_argument("--top", type=int, default=5, help="classes to show (default: %(default)s)")
+    classify.set_defaults(function=_classify)
+
+
+def _classify(arguments: argparse.Namespace) -> int:
+    import_tensorflow()
+    from tfdeid.preview import files_to_preview
+    from tfdeid.train.classify import classify
+    from tfdeid.train.run_dir import RunDir
+
+    run = RunDir.open(arguments.run)
+    is_private = "key_fingerprint" in run.record["dataset"]["facts"]
+    key = Key.load(arguments.key or default_key_path()) if is_private else None
+    images = files_to_preview(arguments.images)
+    names = run.record["dataset"]["label_names"]
+    for path, probabilities in zip(arguments.images, classify(images, run, key, arguments.checkpoint), strict=True):
+        best = probabilities.argsort()[::-1][: max(1, arguments.top)]
+        print(f"{path}: " + ", ".join(f"{names[k]} {probabilities[k]:.3f}" for k in best))
     return 0
 
 

@@ -1,1 +1,5 @@
-"""Sources that are read, and the de-identified datasets that are written and read back."""
+"""Datasets: sources to de-identify, the result's metadata and loading, and batches to train on."""
+
+from tfdeid.data.augment import RandomAffine
+
+__all__ = ["RandomAffine"]

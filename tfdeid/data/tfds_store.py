@@ -38,36 +38,36 @@ class TfdsStore:
         import tensorflow_datasets as tfds
 
         folder = _dataset_folder(dataset, data_dir)
-        self._builder = tfds.builder_from_directory(folder)
-        info = self._builder.info
+        self.builder = tfds.builder_from_directory(folder)
+        info = self.builder.info
         if info.file_format.value != "tfrecord":
             raise DeidError(f"{folder} is stored as {info.file_format.value}; a source must be stored as tfrecord")
-        config = self._builder.builder_config
+        config = self.builder.builder_config
         self.name = "_".join(part for part in (info.name, config and config.name) if part)
         self.version = str(info.version)
         self.sizes = {name: split.num_examples for name, split in info.splits.items()}
         features = info.features
-        self._image = _pick(features, info.supervised_keys, _is_image, "Image", folder)
-        if self._image is None:
+        self.image_key = _pick(features, info.supervised_keys, _is_image, "Image", folder)
+        if self.image_key is None:
             raise DeidError(f"{folder} has no Image among its features: {', '.join(sorted(features))}")
-        self._label = _pick(features, info.supervised_keys, _is_label, "ClassLabel", folder)
+        self.label_key = _pick(features, info.supervised_keys, _is_label, "ClassLabel", folder)
         self._id = next((key for key in ("id", "file_name") if key in features and features[key].shape == ()), None)
-        self.label_names: list[str] | None = list(features[self._label].names) if self._label else None
-        self.channels: int | None = _CHANNELS.get(features[self._image].shape[-1])
-        if features[self._image].np_dtype not in (np.uint8, np.uint16):
-            dtype = np.dtype(features[self._image].np_dtype)
-            raise DeidError(f"{folder}: images must be stored as uint8 or uint16, and {self._image!r} is {dtype}")
+        self.label_names: list[str] | None = list(features[self.label_key].names) if self.label_key else None
+        self.channels: int | None = _CHANNELS.get(features[self.image_key].shape[-1])
+        if features[self.image_key].np_dtype not in (np.uint8, np.uint16):
+            dtype = np.dtype(features[self.image_key].np_dtype)
+            raise DeidError(f"{folder}: images must be stored as uint8 or uint16, and {self.image_key!r} is {dtype}")
 
     def labels(self, split: str) -> np.ndarray:
         """Returns all labels of a split. Reads through its files, but decodes no image."""
         records = self._records(split, range(self.sizes[split]))
-        return np.fromiter((record[self._label] for _, record in records), np.int64)
+        return np.fromiter((record[self.label_key] for _, record in records), np.int64)
 
     def read(self, split: str, indices: Sequence[int] | np.ndarray) -> Iterator[Example]:
         """Yields the examples at ascending positions; what lies between them is read but not parsed."""
         for index, record in self._records(split, indices):
-            label = record[self._label] if self._label else None
-            yield Example(record[self._image], label, _text(record[self._id]) if self._id else f"{index}", index)
+            label = record[self.label_key] if self.label_key else None
+            yield Example(record[self.image_key], label, _text(record[self._id]) if self._id else f"{index}", index)
 
     def _records(self, split: str, indices: Sequence[int] | np.ndarray) -> Iterator[tuple[int, dict[str | None, Any]]]:
         """Yields positions and features as they are stored.
@@ -80,9 +80,9 @@ class TfdsStore:
         start, stop = int(indices[0]), int(indices[-1]) + 1
         wanted = np.zeros(stop - start, bool)
         wanted[np.asarray(indices) - start] = True
-        where = f"split {split!r}, examples {start} to {stop}, in {self._builder.data_dir}"
+        where = f"split {split!r}, examples {start} to {stop}, in {self.builder.data_dir}"
         position = start
-        for instruction in self._builder.info.splits[f"{split}[{start}:{stop}]"].file_instructions:
+        for instruction in self.builder.info.splits[f"{split}[{start}:{stop}]"].file_instructions:
             for data in _read_file(instruction, f"{self.name} can't be read ({where})"):
                 if wanted[position - start]:
                     yield position, self._parse(data, f"{self.name} can't be read (split {split!r}, example {position})")
@@ -94,7 +94,7 @@ class TfdsStore:
 
         try:
             features = tf.train.Example.FromString(data).features.feature
-            keys = [key for key in (self._image, self._label, self._id) if key]
+            keys = [key for key in (self.image_key, self.label_key, self._id) if key]
             return {key: getattr(features[key], features[key].WhichOneof("kind")).value[0] for key in keys}
         except (DecodeError, TypeError, IndexError) as error:
             raise DeidError(f"{problem}: the record is damaged or lacks a feature. Prepare the dataset again.") from error

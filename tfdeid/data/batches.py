@@ -1,0 +1,211 @@
+"""From a prepared TFDS dataset, de-identified or not, to batches for training and evaluation."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfdeid.data.metadata import read_facts
+from tfdeid.data.naming import SUFFIX, making_command
+from tfdeid.data.tfds_store import TfdsStore
+from tfdeid.errors import DeidError, unknown_name
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_PLAIN = re.compile(rf"(?P<source>\w+){SUFFIX}/plain_(?P<input_size>\d+)_(?P<output_size>\d+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """What is trained on
+
+    Raises:
+      DeidError: a value breaks its rule.
+    """
+
+    dataset: str = "lfw_subset_deid"
+    """TFDS name[/config][:version] of a dataset that is prepared, de-identified or not."""
+    data_dir: str | None = None
+    """TFDS data directory that it is read from (default: TFDS's own)."""
+    train_split: str = "train"
+    """Split to train on, in TFDS's notation: train[:80%] is four fifths of it."""
+    test_split: str = "test"
+    """Split to test on after each epoch."""
+    test_dataset: str | None = None
+    """Dataset that the test split is of (default: the same). It must be of the same scheme and key."""
+    image_size: int | None = None
+    """Resize images to this many pixels a side while loading (default: as they are stored)."""
+    shuffle_buffer: int = 10_000
+    """Encoded records among which the next one is drawn; they are held in memory."""
+    cache: bool = False
+    """Keep all encoded records in memory after the first epoch."""
+    rotation: float = 15.0
+    """Augmentation: largest rotation either way, in degrees."""
+    shift: float = 0.1
+    """Augmentation: largest shift either way, as a share of the side."""
+    flip: bool = True
+    """Augmentation: mirror every second image."""
+    fill: int = 255
+    """Augmentation: value of what was outside the image; 255 is white, the colour of the canvas."""
+
+    def __post_init__(self) -> None:
+        from tfdeid.data.augment import RandomAffine
+
+        RandomAffine(self.rotation, self.shift, self.flip, self.fill)
+        for name, low in (("image_size", 2), ("shuffle_buffer", 1)):
+            value = getattr(self, name)
+            if value is not None and value < low:
+                raise DeidError(f"{name} must be at least {low}, {name} was {value}.")
+
+
+class ImageData:
+    """One split of a prepared dataset.
+
+    Attributes:
+      name: `dataset[/config]:version` of what is read.
+      size: examples.
+      label_names: class names by label.
+      image_size: pixels a side.
+      channels: 1 or 3.
+      resizing: the sizes that images are resized to while loading, one after the other.
+      facts: what determines the content: for de-identified data what its metadata says, else name and version.
+    """
+
+    def __init__(self, config: DataConfig, split: str, dataset: str | None = None):
+        self._config = config
+        store, resizing = _open_store(dataset or config.dataset, config)
+        if store.label_names is None:
+            raise DeidError(f"{store.name} has no labels, so no classifier can be trained on it.")
+        builder = store.builder
+        height, width, channels = builder.info.features[store.image_key].shape
+        if channels not in (1, 3):
+            raise DeidError(f"images must have 1 or 3 channels, those of {store.name} have {channels}.")
+        if height == width and resizing == [height]:
+            resizing = []
+        self._store, self.resizing = store, resizing
+        if split.partition("[")[0] not in builder.info.splits:
+            raise unknown_name("split", split, builder.info.splits)
+        self._split = split
+        self.name = builder.info.full_name
+        self.size: int = builder.info.splits[split].num_examples
+        self.label_names: list[str] = store.label_names
+        self.channels: int = channels
+        self.facts = read_facts(builder.data_dir) or {"source": store.name, "source_version": store.version}
+        if not resizing and (height is None or height != width):
+            raise DeidError(f"images of {self.name} are of several sizes or not square. Give --image_size to resize them.")
+        self.image_size: int = resizing[-1] if resizing else height
+
+    def train_batches(self, batch_size: int, seed: int, epoch: int, shard: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
+        """Returns an epoch's batches, in an order drawn from (seed, epoch): the same on every run and machine.
+
+        Files and encoded records are shuffled, which takes a tenth of the memory that pixels would. What does not fill the
+        last batch is left out; which examples that are differs from epoch to epoch.
+
+        Args:
+          batch_size: images a batch of this shard.
+          seed: the run's seed.
+          epoch: the epoch, from 0.
+          shard: (index, count): every count-th record of the same order, for one of several workers.
+
+        Returns:
+          uint8[B, S, S, C] and int64[B].
+        """
+        import tensorflow as tf
+
+        drawn = np.random.SeedSequence([seed, epoch]).generate_state(2)
+        records = self._records(None if self._config.cache else int(drawn[0]) >> 1)
+        records = records.shuffle(min(self._config.shuffle_buffer, self.size), seed=int(drawn[1]) >> 1)
+        images = records.shard(shard[1], shard[0]).map(self._decode, tf.data.AUTOTUNE)
+        return images.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+
+    def test_batches(self, batch_size: int) -> tf.data.Dataset:
+        """Returns all examples in stored order, as uint8[B, S, S, C] and int64[B]; the last batch may be smaller."""
+        import tensorflow as tf
+
+        images = self._records(None).map(self._decode, tf.data.AUTOTUNE)
+        return images.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+    def _records(self, shuffle_seed: int | None) -> tf.data.Dataset:
+        """Returns encoded images and labels; with a seed, files are shuffled and interleaved."""
+        import tensorflow_datasets as tfds
+
+        if self._config.cache and self._cached is not None:
+            return self._cached
+        store = self._store
+        records = store.builder.as_dataset(
+            split=self._split,
+            shuffle_files=shuffle_seed is not None,
+            decoders=tfds.decode.PartialDecoding(
+                {store.image_key: True, store.label_key: True}, decoders={store.image_key: tfds.decode.SkipDecoding()}
+            ),
+            read_config=tfds.ReadConfig(shuffle_seed=shuffle_seed, try_autocache=False),
+        )
+        records = records.map(lambda record: (record[store.image_key], record[store.label_key]))
+        if self._config.cache:
+            self._cached = records = records.cache()
+        return records
+
+    _cached: tf.data.Dataset | None = None
+
+    def _decode(self, encoded: Any, label: Any) -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        image = tf.image.decode_image(encoded, channels=self.channels, expand_animations=False)
+        for size in self.resizing:
+            # As the scheme `plain` does it with Pillow, which also smooths where it makes smaller.
+            bicubic = tf.image.resize(image, (size, size), tf.image.ResizeMethod.BICUBIC, antialias=True)
+            image = tf.saturate_cast(tf.round(bicubic), tf.uint8)
+        return tf.ensure_shape(image, (self.image_size, self.image_size, self.channels)), label
+
+
+def check_same_content(facts: Mapping[str, Any], shape: tuple[int, int], label_names: Sequence[str], tested: ImageData) -> None:
+    """Raises DeidError if a network can't be tested on other data than it is trained on.
+
+    Args:
+      facts: of what it is trained on; key, scheme and its parameters must be the same.
+      shape: image size and channels.
+      label_names: classes.
+      tested: the other data.
+    """
+    if (tested.image_size, tested.channels) != shape:
+        raise DeidError(
+            f"images must have the size and channels that the network is trained on, {shape[0]} x {shape[0]} x {shape[1]}; those of "
+            f"{tested.name} have {tested.image_size} x {tested.image_size} x {tested.channels}."
+        )
+    if list(tested.label_names) != list(label_names):
+        raise DeidError(
+            f"the classes must be the {len(label_names)} that the network is trained on, in their order; {tested.name} has "
+            f"{len(tested.label_names)}: {', '.join(tested.label_names[:5])}, ..."
+        )
+    for name, said in (("key_fingerprint", "key (its fingerprint)"), ("scheme", "scheme"), ("deid", "parameters")):
+        if facts.get(name) != tested.facts.get(name):
+            raise DeidError(
+                f"{tested.name} must be de-identified with the same {said} as what the network is trained on: it has "
+                f"{tested.facts.get(name)}, not {facts.get(name)}."
+            )
+
+
+def _open_store(dataset: str, config: DataConfig) -> tuple[TfdsStore, list[int]]:
+    """Returns the prepared dataset, and the sizes that its images are resized to while loading, one after the other."""
+    resizing = [config.image_size] if config.image_size else []
+    try:
+        return TfdsStore(dataset, config.data_dir), resizing
+    except DeidError as error:
+        plain = _PLAIN.fullmatch(dataset.partition(":")[0])
+        if not plain:
+            if SUFFIX not in dataset:
+                raise
+            raise DeidError(
+                f"{error} This makes it: {making_command(dataset)} --output_dir {config.data_dir or 'DIR'}"
+            ) from error
+        # `plain` is nothing but resizing, which the loader can do just as well.
+        sizes = [int(plain["input_size"]), int(plain["output_size"])]
+        try:
+            return TfdsStore(plain["source"], config.data_dir), [*dict.fromkeys(sizes), *resizing]
+        except DeidError:
+            raise error from None

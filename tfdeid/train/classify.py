@@ -1,0 +1,58 @@
+"""What the owner does with a network that was trained elsewhere: de-identify an image here, and ask the network (the paper's Fig. 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfdeid.deidentifier import DeidConfig, Deidentifier
+from tfdeid.errors import DeidError
+from tfdeid.image import match_channels, resize
+from tfdeid.key import Key
+from tfdeid.train.evaluation import load_network
+from tfdeid.train.run_dir import LAST, RunDir
+
+
+def classify(images: Sequence[np.ndarray], run: RunDir, key: Key | None, which: str = LAST) -> np.ndarray:
+    """Returns the probabilities of the classes, float32[B, classes].
+
+    Args:
+      images: private images, uint8[H, W, 3] or uint8[H, W, 1] of any sizes.
+      run: a run on data that was de-identified with the same key.
+      key: the owner's key; a run on data that was not de-identified needs none.
+      which: "last" or "best" checkpoint.
+
+    Raises:
+      DeidError: the key is missing or another one, or an image can't be de-identified.
+    """
+    prepare = _preparation(run, key)
+    batch = np.stack([prepare(image) for image in images])
+    return tf.nn.softmax(load_network(run, which)(batch, training=False)).numpy()
+
+
+def _preparation(run: RunDir, key: Key | None) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns what the data of a run went through before training, as a function of one image."""
+    dataset, network = run.record["dataset"], run.record["network"]
+    facts = dataset["facts"]
+    sizes = [*dataset["resizing"], network["image_size"]]
+
+    def resized(image: np.ndarray) -> np.ndarray:
+        for size in sizes:
+            image = resize(image, size)
+        return image
+
+    if "deid" not in facts:
+        return lambda image: resized(match_channels(image, network["channels"]))
+    if key is None:
+        raise DeidError(
+            f"the network is trained on de-identified images. Give the key (fingerprint {facts['key_fingerprint']})."
+        )
+    if key.fingerprint != facts["key_fingerprint"]:
+        raise DeidError(
+            f"the key must be the one that the training data was de-identified with, of fingerprint {facts['key_fingerprint']}; "
+            f"the fingerprint was {key.fingerprint}."
+        )
+    deidentify = Deidentifier(DeidConfig(**facts["deid"]), key)
+    return lambda image: resized(deidentify(match_channels(image, network["channels"])))

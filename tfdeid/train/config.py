@@ -1,0 +1,103 @@
+"""How a network is trained. Imports no TensorFlow, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from typing import Any
+
+from tfdeid.errors import DeidError, unknown_name
+
+OPTIMIZERS = ("rmsprop", "adam")
+WEIGHT_DECAYS = ("decoupled", "learning_rate")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+STRATEGIES = ("none", "mirrored", "multi_worker")
+
+# A run may go on with other values of these: none of them is part of what is computed.
+_NOT_IDENTITY = ("epochs", "strategy")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """How it is trained; the defaults are the paper's CIFAR-10 experiment (Ko et al. 2020, section IV)
+
+    Raises:
+      DeidError: a value breaks its rule.
+    """
+
+    model: str = "InceptionResNetV2"
+    """Network: small, or a name in keras.applications such as InceptionResNetV2 or ResNet50; always from random weights."""
+    optimizer: str = "rmsprop"
+    """rmsprop or adam."""
+    schedule: str = "250 x 1e-3, 100 x 5e-4, 125 x 3e-4, 200 x 1e-4"
+    """Epochs x learning rate, one after the other."""
+    epochs: int | None = None
+    """Stop after so many epochs of the schedule; a later call goes on (default: all)."""
+    batch_size: int = 64
+    """Images a step, on all devices together."""
+    weight_decay: float = 1e-6
+    """The paper's "weight decay of 1e-6"; 0 for none."""
+    weight_decay_kind: str = "decoupled"
+    """What weight_decay means. decoupled: each step takes learning rate x weight_decay of every weight off it. learning_rate: the
+    learning rate is divided by 1 + weight_decay x steps so far, which is what the `decay` of Keras was in the paper's time."""
+    precision: str = "float32"
+    """float32, or mixed_bfloat16 or mixed_float16: half-size numbers but for weights and logits."""
+    seed: int = 0
+    """Seed of weights, order and augmentation."""
+    deterministic: bool = False
+    """Let TensorFlow use only operations that give the same bits in every run, on a GPU slower ones."""
+    strategy: str = "none"
+    """none: one device. mirrored: all GPUs of this machine. multi_worker: the machines that TF_CONFIG names."""
+
+    def __post_init__(self) -> None:
+        for name, known in (
+            ("optimizer", OPTIMIZERS),
+            ("weight_decay_kind", WEIGHT_DECAYS),
+            ("precision", PRECISIONS),
+            ("strategy", STRATEGIES),
+        ):
+            if getattr(self, name) not in known:
+                raise unknown_name(name, str(getattr(self, name)), known)
+        for name, low in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < low):
+                raise DeidError(f"{name} must be a whole number of at least {low}, {name} was {value!r}.")
+        # YAML takes 1e-6 for a string: its floats need a point.
+        object.__setattr__(self, "weight_decay", _number("weight_decay", self.weight_decay))
+        if not 0 <= self.weight_decay < 1:
+            raise DeidError(f"weight_decay must be in [0, 1), weight_decay was {self.weight_decay}.")
+        _ = self.pieces
+
+    @property
+    def pieces(self) -> list[tuple[int, float]]:
+        """The schedule as (epochs, learning rate)."""
+        pieces = []
+        for piece in str(self.schedule).split(","):
+            match = re.fullmatch(r"\s*(\d+)\s*x\s*([\d.eE+-]+)\s*", piece)
+            if not match or int(match[1]) < 1:
+                raise DeidError(
+                    f"schedule must be epochs x learning rate, separated by commas, as in '250 x 1e-3, 100 x 5e-4'; "
+                    f"a piece was {piece.strip()!r}."
+                )
+            rate = _number("a learning rate", match[2])
+            if not 0 < rate < math.inf:
+                raise DeidError(f"a learning rate must be above 0, it was {match[2]}.")
+            pieces.append((int(match[1]), rate))
+        return pieces
+
+    @property
+    def total_epochs(self) -> int:
+        scheduled = sum(epochs for epochs, _ in self.pieces)
+        return min(scheduled, self.epochs or scheduled)
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what a run can't change when it goes on."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name not in _NOT_IDENTITY}
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise DeidError(f"{name} must be a number, it was {value!r}.") from None

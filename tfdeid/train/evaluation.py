@@ -1,0 +1,166 @@
+"""What a trained network makes of images: predictions, accuracy, and the figures of a classifier."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from tfdeid.data.batches import DataConfig, ImageData, check_same_content
+from tfdeid.train.models import make_model
+from tfdeid.train.run_dir import LAST, RunDir
+
+_BATCH_SIZE = 64
+_TIMED_CALLS = {1: 30, _BATCH_SIZE: 5}  # batch size -> calls, of which the median counts
+
+
+class Predictor:
+    """A network as a function from images to logits, always called with the same batch size, since each one is compiled anew."""
+
+    def __init__(self, model: keras.Model, compiles: bool = True):
+        self._call = tf.function(lambda images: model(images, training=False), jit_compile=compiles)
+
+    def __call__(self, images: Any, batch_size: int | None = None) -> Any:
+        """Returns float32[B, classes] for uint8[B, S, S, C]; B is at most the batch size, which it is filled up to."""
+        count = images.shape[0]
+        missing = (batch_size or count) - count
+        if missing:
+            images = tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
+        return self._call(images)[:count]
+
+
+def accuracy_and_loss(predictor: Predictor, data: ImageData, batch_size: int) -> tuple[float, float]:
+    """Returns the share of right answers and the mean cross-entropy."""
+    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+    right = loss = 0.0
+    for images, labels in data.test_batches(batch_size):
+        logits = predictor(images, batch_size)
+        right += float(tf.reduce_sum(tf.cast(tf.argmax(logits, -1) == labels, tf.float32)))
+        loss += float(cross_entropy(labels, logits))
+    return right / data.size, loss / data.size
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What a network makes of a split.
+
+    Attributes:
+      dataset: what it was tested on.
+      split: the split.
+      epoch: the epoch of the checkpoint.
+      label_names: classes.
+      confusion: int[C, C]; row: the true class, column: the predicted one.
+      milliseconds: batch size -> milliseconds an image.
+    """
+
+    dataset: str
+    split: str
+    epoch: int
+    label_names: list[str]
+    confusion: np.ndarray
+    milliseconds: dict[int, float]
+
+    @property
+    def accuracy(self) -> float:
+        return float(np.trace(self.confusion) / self.confusion.sum())
+
+    @property
+    def precision(self) -> np.ndarray:
+        """float[C]; 0 for a class that was never predicted."""
+        return _share(np.diag(self.confusion), self.confusion.sum(0))
+
+    @property
+    def recall(self) -> np.ndarray:
+        """float[C]; 0 for a class without examples."""
+        return _share(np.diag(self.confusion), self.confusion.sum(1))
+
+    @property
+    def f1(self) -> np.ndarray:
+        """float[C]: the harmonic mean of precision and recall, 0 where both are."""
+        return _share(2 * np.diag(self.confusion), self.confusion.sum(0) + self.confusion.sum(1))
+
+    def to_dict(self) -> dict[str, Any]:
+        per_class = zip(self.label_names, self.precision, self.recall, self.f1, self.confusion.sum(1))
+        return {
+            "dataset": self.dataset,
+            "split": self.split,
+            "epoch": self.epoch,
+            "examples": int(self.confusion.sum()),
+            "accuracy": self.accuracy,
+            "macro_precision": float(self.precision.mean()),
+            "macro_recall": float(self.recall.mean()),
+            "macro_f1": float(self.f1.mean()),
+            "milliseconds_per_image": {str(size): value for size, value in self.milliseconds.items()},
+            "classes": [
+                {"name": name, "precision": float(p), "recall": float(r), "f1": float(f), "examples": int(n)}
+                for name, p, r, f, n in per_class
+            ],
+            "confusion": self.confusion.tolist(),
+        }
+
+
+def load_network(run: RunDir, which: str = LAST) -> keras.Model:
+    """Returns the network of a run with the weights of its last or best checkpoint."""
+    network, labels = run.record["network"], run.record["dataset"]["label_names"]
+    model = make_model(network["model"], network["image_size"], network["channels"], len(labels), network["precision"])
+    run.restore({"network": [variable.value for variable in model.variables]}, which)
+    return model
+
+
+def evaluate(
+    run: RunDir, dataset: str | None = None, data_dir: str | None = None, split: str | None = None, which: str = LAST
+) -> Evaluation:
+    """Tests a run's network.
+
+    Args:
+      run: the run.
+      dataset: what to test on; None for what the run was tested on. It must be of the same scheme and key.
+      data_dir: where that is; None for where the run found it.
+      split: None for the run's test split.
+      which: "last" or "best" checkpoint.
+
+    Raises:
+      DeidError: the dataset is not there, or not of the run's kind.
+    """
+    recorded = DataConfig(**run.record["data"])
+    config = dataclasses.replace(recorded, data_dir=data_dir or recorded.data_dir)
+    split = split or config.test_split
+    data = ImageData(config, split, dataset or config.test_dataset)
+    network, trained = run.record["network"], run.record["dataset"]
+    check_same_content(trained["facts"], (network["image_size"], network["channels"]), trained["label_names"], data)
+    predictor = Predictor(load_network(run, which))
+    confusion = np.zeros((len(data.label_names),) * 2, np.int64)
+    with tqdm(total=data.size, unit="image", desc="evaluating", leave=False, disable=None) as bar:
+        for images, labels in data.test_batches(_BATCH_SIZE):
+            predicted = tf.argmax(predictor(images, _BATCH_SIZE), -1).numpy()
+            np.add.at(confusion, (labels.numpy(), predicted), 1)
+            bar.update(len(predicted))
+    return Evaluation(
+        dataset=data.name,
+        split=split,
+        epoch=run.record["checkpoints"][which],
+        label_names=data.label_names,
+        confusion=confusion,
+        milliseconds={size: _milliseconds(predictor, data, size, calls) for size, calls in _TIMED_CALLS.items()},
+    )
+
+
+def _milliseconds(predictor: Predictor, data: ImageData, batch_size: int, calls: int) -> float:
+    """Returns the median time of an image in batches of a size, from pixels in memory to logits in memory."""
+    batches = [images.numpy() for images, _ in data.test_batches(batch_size).take(calls)]
+    predictor(batches[0], batch_size)  # Compiles.
+    seconds = []
+    for images in batches:
+        started = time.perf_counter()
+        predictor(images, batch_size).numpy()
+        seconds.append((time.perf_counter() - started) / batch_size)
+    return 1000 * float(np.median(seconds))
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)

@@ -1,0 +1,74 @@
+"""Networks by name: `small`, and everything in keras.applications, always with random weights."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import keras
+from keras import layers
+
+from tfdeid.errors import DeidError, unknown_name
+
+SMALL = "small"
+
+
+def known_models() -> list[str]:
+    applications = vars(keras.applications).items()
+    return [SMALL, *sorted(name for name, value in applications if inspect.isfunction(value) and name[0].isupper())]
+
+
+def make_model(name: str, image_size: int, channels: int, num_classes: int, precision: str = "float32") -> keras.Model:
+    """Returns a network from uint8[B, S, S, C] images to float32[B, num_classes] logits.
+
+    Pixels are scaled to [-1, 1] inside, so that whoever gets the saved network needs to know nothing of it.
+
+    Args:
+      name: one of `known_models()`.
+      image_size: S.
+      channels: C, 1 or 3.
+      num_classes: classes.
+      precision: one of `PRECISIONS`; the mixed ones keep weights and logits in float32.
+
+    Raises:
+      DeidError: the name is unknown, or the network does not take images of this size.
+    """
+    if name not in known_models():
+        raise unknown_name("model", name, known_models())
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        images = keras.Input((image_size, image_size, channels), dtype="uint8", name="image")
+        scaled = keras.layers.Rescaling(1 / 127.5, offset=-1)(images)
+        logits = _small(scaled, num_classes) if name == SMALL else _application(name, scaled, num_classes)
+        logits = keras.layers.Activation("linear", dtype="float32", name="logits")(logits)
+        return keras.Model(images, logits, name=name)
+    finally:
+        keras.config.set_dtype_policy(usual)
+
+
+def _application(name: str, scaled: Any, num_classes: int) -> Any:
+    build = getattr(keras.applications, name)
+    options = {"weights": None, "classes": num_classes, "classifier_activation": None, "input_shape": tuple(scaled.shape[1:])}
+    if "include_preprocessing" in inspect.signature(build).parameters:
+        options["include_preprocessing"] = False
+    try:
+        return build(**options)(scaled)
+    except ValueError as error:
+        shape = "x".join(map(str, scaled.shape[1:]))
+        raise DeidError(f"{name} does not take images of {shape}: {error}") from error
+
+
+def _small(images: Any, num_classes: int) -> Any:
+    """A residual network (He et al. 2016, basic blocks) of 0.3 million weights, for trials on a CPU."""
+
+    def convolution(x: Any, filters: int, size: int, strides: int) -> Any:
+        x = layers.Conv2D(filters, size, strides, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
+        return layers.BatchNormalization(momentum=0.9)(x)
+
+    x = layers.ReLU()(convolution(images, 16, 3, 2))
+    for filters in (32, 64, 128):
+        y = layers.ReLU()(convolution(x, filters, 3, 2))
+        y = convolution(y, filters, 3, 1)
+        x = layers.ReLU()(layers.add([convolution(x, filters, 1, 2), y]))
+    return layers.Dense(num_classes)(layers.GlobalAveragePooling2D()(x))

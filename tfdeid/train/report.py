@@ -1,0 +1,56 @@
+"""What an evaluation shows a person: a table, and a picture of the confusion matrix."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+
+from tfdeid.train.evaluation import Evaluation
+
+_MOST_ROWS = 20
+_MOST_NAMED = 40  # Classes whose names fit beside the picture.
+
+
+def table(found: Evaluation) -> str:
+    """Returns the figures as lines; of many classes the ones with the lowest F1."""
+    ranked = np.argsort(found.f1, kind="stable")[:_MOST_ROWS] if len(found.label_names) > _MOST_ROWS else range(len(found.f1))
+    width = max(8, *(len(found.label_names[k]) for k in ranked))
+    lines = [
+        f"{found.dataset}, split {found.split}: {found.confusion.sum():,} images, after epoch {found.epoch}",
+        f"accuracy {found.accuracy:.4f}, macro precision {found.precision.mean():.4f}, macro recall {found.recall.mean():.4f}, "
+        f"macro F1 {found.f1.mean():.4f}",
+        ", ".join(f"{value:.3f} ms an image at batch {size}" for size, value in found.milliseconds.items()),
+        "",
+        f"{'class':{width}}  precision  recall      F1  images",
+    ]
+    for k in ranked:
+        figures = f"{found.precision[k]:9.3f}  {found.recall[k]:6.3f}  {found.f1[k]:6.3f}  {found.confusion[k].sum():6,}"
+        lines.append(f"{found.label_names[k]:{width}}  {figures}")
+    if len(found.label_names) > _MOST_ROWS:
+        lines.append(f"(the {_MOST_ROWS} lowest of {len(found.label_names)}; evaluation.json has all)")
+    return "\n".join(lines)
+
+
+def draw_confusion(found: Evaluation, path: pathlib.Path) -> None:
+    """Writes the confusion matrix, as shares of each true class, as a PNG."""
+    from matplotlib.figure import Figure
+
+    count = len(found.label_names)
+    shares = found.confusion / np.maximum(found.confusion.sum(1, keepdims=True), 1)
+    named = count <= _MOST_NAMED
+    side = 3 + (0.4 * count if named else 7)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axes = figure.subplots()
+    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(picture, label="share of the true class")
+    axes.set(xlabel="predicted", ylabel="true", title=f"{found.dataset}, {found.split}: accuracy {found.accuracy:.3f}")
+    if named:
+        axes.set_xticks(range(count), found.label_names, rotation=45, ha="right")
+        axes.set_yticks(range(count), found.label_names)
+    if count <= _MOST_ROWS:
+        for (row, column), share in np.ndenumerate(shares):
+            axes.text(
+                column, row, f"{share:.2f}", ha="center", va="center", color="white" if share > 0.5 else "black", fontsize=7
+            )
+    figure.savefig(path, dpi=120)

@@ -1,0 +1,51 @@
+"""The optimizer, and its learning rate by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfdeid.train.config import TrainConfig
+
+
+@keras.saving.register_keras_serializable("tfdeid")
+class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A constant learning rate for each piece of the epochs, optionally decayed by the step.
+
+    It is a function of the optimizer's own count of steps, which checkpoints hold: it goes on where a run was interrupted.
+
+    Args:
+      pieces: (epochs, learning rate), one after the other; the last rate stays.
+      steps_per_epoch: steps an epoch.
+      decay: the rate is divided by 1 + decay * step, as by the argument `decay` of Keras's optimizers before 2.11.
+    """
+
+    def __init__(self, pieces: Sequence[tuple[int, float]], steps_per_epoch: int, decay: float = 0.0):
+        self.pieces = [(int(epochs), float(rate)) for epochs, rate in pieces]
+        self.steps_per_epoch = steps_per_epoch
+        self.decay = decay
+
+    def __call__(self, step: Any) -> Any:
+        step = tf.cast(step, tf.int64)
+        start, rate = 0, tf.constant(self.pieces[0][1], tf.float32)
+        for (epochs, _), (_, following) in zip(self.pieces, self.pieces[1:]):
+            start += epochs * self.steps_per_epoch
+            rate = tf.where(step >= start, following, rate)
+        return rate / (1 + self.decay * tf.cast(step, tf.float32)) if self.decay else rate
+
+    def get_config(self) -> dict[str, Any]:
+        return {"pieces": self.pieces, "steps_per_epoch": self.steps_per_epoch, "decay": self.decay}
+
+
+def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """Returns the optimizer of a config, with Keras's defaults for what the paper does not name (RMSprop: rho 0.9)."""
+    decoupled = config.weight_decay_kind == "decoupled"
+    rate = EpochSchedule(config.pieces, steps_per_epoch, decay=0.0 if decoupled else config.weight_decay)
+    make = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}[config.optimizer]
+    optimizer = make(rate, weight_decay=config.weight_decay if decoupled and config.weight_decay else None)
+    if config.precision == "mixed_float16":
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+    return optimizer

@@ -1,0 +1,307 @@
+"""The training loop: one for a single device, several devices and several machines."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import math
+import sys
+import time
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tqdm import tqdm
+
+import tfdeid
+from tfdeid.data.augment import RandomAffine
+from tfdeid.data.batches import DataConfig, ImageData, check_same_content
+from tfdeid.errors import DeidError
+from tfdeid.train.config import TrainConfig
+from tfdeid.train.evaluation import Predictor, accuracy_and_loss
+from tfdeid.train.models import make_model
+from tfdeid.train.run_dir import BEST, LAST, RunDir
+from tfdeid.train.schedule import make_optimizer
+
+_SECONDS_BETWEEN_LOOKS = 1.0
+
+
+def train(data_config: DataConfig, config: TrainConfig, run_path: str) -> RunDir:
+    """Trains a network, or goes on with a run that was interrupted; the weights come out the same.
+
+    Args:
+      data_config: what to train on.
+      config: how.
+      run_path: the run's folder.
+
+    Returns:
+      The run, with its results.
+
+    Raises:
+      DeidError: something that the user can mend; finished epochs are kept.
+    """
+    strategy = make_strategy(config.strategy)  # Before anything else is run: workers must connect first.
+    keras.utils.set_random_seed(config.seed)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    train_data = ImageData(data_config, data_config.train_split)
+    test_data = ImageData(data_config, data_config.test_split, data_config.test_dataset)
+    check_same_content(train_data.facts, (train_data.image_size, train_data.channels), train_data.label_names, test_data)
+    if config.batch_size > train_data.size:
+        raise DeidError(f"batch_size must be at most the {train_data.size} examples to train on, it was {config.batch_size}.")
+    if config.batch_size % strategy.num_replicas_in_sync:
+        raise DeidError(
+            f"batch_size must be a multiple of the {strategy.num_replicas_in_sync} devices, it was {config.batch_size}."
+        )
+    resolver = strategy.cluster_resolver if config.strategy == "multi_worker" else None
+    is_chief = resolver is None or resolver.task_type in (None, "chief") or resolver.task_id == 0
+    record, identity = _record(data_config, config, train_data), _identity(data_config, config, train_data, test_data)
+    run = RunDir.begin(run_path, record, identity, writes=is_chief)
+    return _Trainer(train_data, test_data, data_config, config, run, strategy, is_chief).run()
+
+
+def make_strategy(name: str) -> tf.distribute.Strategy:
+    """Returns TensorFlow's strategy of a name of `TrainConfig.strategy`."""
+    if name == "mirrored":
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    if name == "multi_worker":
+        try:
+            return tf.distribute.MultiWorkerMirroredStrategy()
+        except (ValueError, RuntimeError, tf.errors.OpError) as error:
+            raise DeidError(f"the workers can't be joined by TF_CONFIG: {str(error).splitlines()[0]}") from error
+    return tf.distribute.get_strategy()
+
+
+class _Trainer:
+    """The parts of a run that the loop works on."""
+
+    def __init__(
+        self,
+        train_data: ImageData,
+        test_data: ImageData,
+        data_config: DataConfig,
+        config: TrainConfig,
+        run: RunDir,
+        strategy: tf.distribute.Strategy,
+        is_chief: bool,
+    ):
+        self._train_data, self._test_data, self._config, self._dir, self._strategy = (
+            train_data,
+            test_data,
+            config,
+            run,
+            strategy,
+        )
+        self._is_chief = is_chief
+        self._steps = train_data.size // config.batch_size
+        # TensorFlow mirrors variables across devices in ways that XLA can't compile.
+        self._compiles = config.strategy == "none"
+        with strategy.scope():
+            self._model = make_model(
+                config.model, train_data.image_size, train_data.channels, len(train_data.label_names), config.precision
+            )
+            self._optimizer = make_optimizer(config, self._steps)
+            self._optimizer.build(self._model.trainable_variables)
+        self._state = {
+            "network": [variable.value for variable in self._model.variables],
+            "optimizer": [variable.value for variable in self._optimizer.variables],
+        }
+        augment = RandomAffine(data_config.rotation, data_config.shift, data_config.flip, data_config.fill)
+        self._step = self._make_step(augment)
+        self._predictor = Predictor(self._model, self._compiles)
+
+    def run(self) -> RunDir:
+        """Trains from the last whole epoch to the end."""
+        if self._dir.history:
+            self._dir.restore(self._state)
+        done, total = len(self._dir.history), self._config.total_epochs
+        self._say(self._beginning(done, total))
+        with self._tensorboard() as log:
+            for epoch in range(done, total):
+                row = self._epoch(epoch, total)
+                if self._is_chief:
+                    self._dir.commit(row, self._state)
+                    log(row)
+                    self._say(_line(row, total))
+        if self._is_chief:
+            self._export()
+        return self._dir
+
+    def _make_step(self, augment: RandomAffine) -> Any:
+        """Returns a function from a batch and its number to the sum of its losses and the number of its right answers."""
+        model, optimizer, config, strategy = self._model, self._optimizer, self._config, self._strategy
+        replicas = strategy.num_replicas_in_sync
+        cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+
+        def step(images: Any, labels: Any, number: Any) -> tuple[Any, Any]:
+            replica = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.int64)
+            images = augment(images, seed=tf.stack([config.seed, number * replicas + replica]))
+            with tf.GradientTape() as tape:
+                logits = model(images, training=True)
+                loss = cross_entropy(labels, logits)
+                # The optimizer sums gradients over devices.
+                objective = optimizer.scale_loss(loss / config.batch_size)
+            optimizer.apply(tape.gradient(objective, model.trainable_variables), model.trainable_variables)
+            right = tf.reduce_sum(tf.cast(tf.argmax(logits, -1) == labels, tf.int64))
+            return loss, right
+
+        if self._compiles:
+            return tf.function(step, jit_compile=True)
+
+        @tf.function
+        def distributed(images: Any, labels: Any, number: Any) -> tuple[Any, Any]:
+            results = strategy.run(step, (images, labels, number))
+            return tuple(strategy.reduce(tf.distribute.ReduceOp.SUM, result, axis=None) for result in results)
+
+        return distributed
+
+    def _epoch(self, epoch: int, total: int) -> dict[str, Any]:
+        """Trains one epoch and tests; returns its figures."""
+        batches = self._strategy.distribute_datasets_from_function(
+            lambda context: self._train_data.train_batches(
+                context.get_per_replica_batch_size(self._config.batch_size),
+                self._config.seed,
+                epoch,
+                (context.input_pipeline_id, context.num_input_pipelines),
+            )
+        )
+        started = time.perf_counter()
+        waited, loss, right = 0.0, tf.constant(0.0), tf.constant(0, tf.int64)
+        # None: shown on a terminal only; a log gets the line at the end.
+        quiet = None if self._is_chief else True
+        with tqdm(total=self._steps, unit="step", desc=f"epoch {epoch + 1}/{total}", leave=False, disable=quiet) as bar:
+            iterator, looked = iter(batches), started
+            for k in range(self._steps):
+                asked = time.perf_counter()
+                images, labels = next(iterator)
+                waited += time.perf_counter() - asked
+                step_loss, step_right = self._step(images, labels, tf.constant(epoch * self._steps + k, tf.int64))
+                loss, right = loss + step_loss, right + step_right
+                bar.update()
+                if time.perf_counter() - looked > _SECONDS_BETWEEN_LOOKS:  # Looking waits for the device.
+                    self._check(float(loss), epoch, k)
+                    seen = (k + 1) * self._config.batch_size
+                    bar.set_postfix_str(f"loss {float(loss) / seen:.3f}, accuracy {int(right) / seen:.3f}")
+                    looked = time.perf_counter()
+        seen = self._steps * self._config.batch_size
+        self._check(float(loss), epoch, self._steps - 1)
+        seconds = time.perf_counter() - started
+        # The others wait for the chief at the next epoch's first step.
+        test_accuracy, test_loss = self._test() if self._is_chief else (math.nan, math.nan)
+        return {
+            "epoch": epoch + 1,
+            "learning_rate": float(_schedule(self._optimizer)(epoch * self._steps)),
+            "loss": float(loss) / seen,
+            "accuracy": int(right) / seen,
+            "test_loss": test_loss,
+            "test_accuracy": test_accuracy,
+            "seconds": round(seconds, 3),
+            "images_per_second": round(seen / seconds, 1),
+            "share_of_time_waiting_for_data": round(waited / seconds, 4),
+        }
+
+    def _test(self) -> tuple[float, float]:
+        return accuracy_and_loss(
+            self._predictor, self._test_data, self._config.batch_size // self._strategy.num_replicas_in_sync
+        )
+
+    def _check(self, loss: float, epoch: int, step: int) -> None:
+        if not math.isfinite(loss):
+            raise DeidError(
+                f"the loss must be a finite number, it became {loss} by step {step + 1} of epoch {epoch + 1}. The epochs before it "
+                f"are kept in {self._dir.path}. Begin a new run with a lower learning rate, or in float32."
+            )
+
+    def _export(self) -> None:
+        """Writes the last and the best network in Keras's format, and the results."""
+        best = max(self._dir.history, key=lambda row: row["test_accuracy"])
+        last = self._dir.history[-1]
+        try:
+            for which in (BEST, LAST):  # The last one stays in memory.
+                self._dir.restore({"network": self._state["network"]}, which)
+                whole = self._dir.path / f"{which}.keras"
+                part = self._dir.path / f".{which}.incomplete.keras"
+                self._model.save(part)
+                part.replace(whole)
+        except OSError as error:
+            raise DeidError(f"the network can't be written to {self._dir.path}: {error}. Make room, and run again.") from error
+        results = {
+            "epochs": last["epoch"],
+            "test_accuracy": last["test_accuracy"],
+            "best_test_accuracy": best["test_accuracy"],
+            "best_epoch": best["epoch"],
+            "seconds": round(sum(row["seconds"] for row in self._dir.history), 1),
+        }
+        self._dir.write({**self._dir.record, "results": results})
+
+    def _beginning(self, done: int, total: int) -> str:
+        xla = "on (the train step is compiled)" if self._compiles else f"off for the network under {self._config.strategy}"
+        lines = [
+            f"{self._train_data.name}: {self._train_data.size:,} images to train on, {self._test_data.size:,} to test on, "
+            f"{self._train_data.image_size} x {self._train_data.image_size} x {self._train_data.channels}, "
+            f"{len(self._train_data.label_names)} classes",
+            f"{self._config.model}: {self._model.count_params():,} weights; {self._steps:,} steps an epoch; "
+            f"devices: {self._strategy.num_replicas_in_sync}; XLA: {xla}",
+        ]
+        if done:
+            lines.append(f"going on after epoch {done} of {total} in {self._dir.path}")
+        return "\n".join(lines)
+
+    def _say(self, text: str) -> None:
+        if self._is_chief:
+            tqdm.write(text, file=sys.stdout)
+
+    @contextlib.contextmanager
+    def _tensorboard(self) -> Any:
+        """Gives a function that logs an epoch's row for TensorBoard."""
+        if not self._is_chief:
+            yield lambda row: None
+            return
+        writer = tf.summary.create_file_writer(str(self._dir.path / "tensorboard"))
+
+        def log(row: dict[str, Any]) -> None:
+            with writer.as_default(step=row["epoch"]):
+                for name, value in row.items():
+                    tf.summary.scalar(name, value)
+            writer.flush()
+
+        yield log
+        writer.close()
+
+
+def _schedule(optimizer: keras.optimizers.Optimizer) -> Any:
+    return getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
+
+
+def _line(row: dict[str, Any], total: int) -> str:
+    return (
+        f"epoch {row['epoch']}/{total}: loss {row['loss']:.4f}, accuracy {row['accuracy']:.4f}, test loss {row['test_loss']:.4f}, "
+        f"test accuracy {row['test_accuracy']:.4f}; {row['images_per_second']:,.0f} images/s, "
+        f"{row['share_of_time_waiting_for_data']:.0%} of the time waiting for data"
+    )
+
+
+def _record(data_config: DataConfig, config: TrainConfig, data: ImageData) -> dict[str, Any]:
+    versions = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "tensorflow-datasets", "numpy")}
+    return {
+        "train": dataclasses.asdict(config),
+        "data": dataclasses.asdict(data_config),
+        "dataset": {"name": data.name, "facts": data.facts, "label_names": data.label_names, "resizing": data.resizing},
+        "network": {
+            "model": config.model,
+            "image_size": data.image_size,
+            "channels": data.channels,
+            "precision": config.precision,
+        },
+        "versions": {"tfdeid": tfdeid.__version__, **versions},
+    }
+
+
+def _identity(data_config: DataConfig, config: TrainConfig, train_data: ImageData, test_data: ImageData) -> dict[str, Any]:
+    """Returns all that the weights depend on."""
+    data = dataclasses.asdict(data_config)
+    for name in ("data_dir", "dataset", "test_dataset", "cache"):  # A dataset may have moved; what is in it counts.
+        del data[name]
+    return {**config.identity(), **data, "train_data": train_data.facts, "test_data": test_data.facts}
