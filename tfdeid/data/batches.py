@@ -174,8 +174,8 @@ def check_same_content(facts: Mapping[str, Any], shape: tuple[int, int], label_n
     """
     if (tested.image_size, tested.channels) != shape:
         raise DeidError(
-            f"images must have the size and channels that the network is trained on, {shape[0]} x {shape[0]} x {shape[1]}; those of "
-            f"{tested.name} have {tested.image_size} x {tested.image_size} x {tested.channels}."
+            f"images must have the size and channels that the network is trained on, {shape[0]} x {shape[0]} x {shape[1]}; "
+            f"those of {tested.name} have {tested.image_size} x {tested.image_size} x {tested.channels}."
         )
     if list(tested.label_names) != list(label_names):
         raise DeidError(
@@ -200,9 +200,8 @@ def _open_store(dataset: str, config: DataConfig) -> tuple[TfdsStore, list[int]]
         if not plain:
             if SUFFIX not in dataset:
                 raise
-            raise DeidError(
-                f"{error} This makes it: {making_command(dataset)} --output_dir {config.data_dir or 'DIR'}"
-            ) from error
+            where = f" --output_dir {config.data_dir}" if config.data_dir else ""
+            raise DeidError(f"{error} This makes it: {making_command(dataset)}{where}") from error
         # `plain` is nothing but resizing, which the loader can do just as well.
         sizes = [int(plain["input_size"]), int(plain["output_size"])]
         try:

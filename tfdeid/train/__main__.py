@@ -36,7 +36,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Trains; returns 0, or raises DeidError for what the user can mend."""
     sections = {"data": DataConfig, "train": TrainConfig}
     options, data, train_config = parse(
-        argv, "tfdeid.train", "Train a network on a TFDS dataset.", _EXAMPLES, RunOptions, sections
+        argv, "tfdeid.train", "Train a network on a prepared TFDS dataset.", _EXAMPLES, RunOptions, sections
     )
     if options.run_dir is None:
         raise DeidError("say where results go with --run_dir, a folder for this run alone.")
@@ -50,8 +50,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     results = done.record.get("results")
     if results:
         print(
-            f"\ntest accuracy {results['test_accuracy']:.4f} after epoch {results['epochs']}; best {results['best_test_accuracy']:.4f} "
-            f"after epoch {results['best_epoch']} (chosen on the same test images)\n"
+            f"\ntest accuracy {results['test_accuracy']:.4f} after epoch {results['epochs']}; "
+            f"best {results['best_test_accuracy']:.4f} after epoch {results['best_epoch']} (chosen on the same test images)\n"
             f"run: {done.path} (run.json, log.csv, tensorboard/, last.keras, best.keras)\n"
             f"next: python -m tfdeid.evaluate {done.path}"
         )

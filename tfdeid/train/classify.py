@@ -1,4 +1,4 @@
-"""What the owner does with a network that was trained elsewhere: de-identify an image here, and ask the network (the paper's Fig. 2)."""
+"""Classifying a private image (the paper's Fig. 2): it is de-identified here, and the network sees only the result."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def _preparation(run: RunDir, key: Key | None) -> Callable[[np.ndarray], np.ndar
         )
     if key.fingerprint != facts["key_fingerprint"]:
         raise DeidError(
-            f"the key must be the one that the training data was de-identified with, of fingerprint {facts['key_fingerprint']}; "
-            f"the fingerprint was {key.fingerprint}."
+            "the key must be the one that the training data was de-identified with, of fingerprint "
+            f"{facts['key_fingerprint']}; the fingerprint was {key.fingerprint}."
         )
     deidentify = Deidentifier(DeidConfig(**facts["deid"]), key)
     return lambda image: resized(deidentify(match_channels(image, network["channels"])))

@@ -39,8 +39,8 @@ class TrainConfig:
     weight_decay: float = 1e-6
     """The paper's "weight decay of 1e-6"; 0 for none."""
     weight_decay_kind: str = "decoupled"
-    """What weight_decay means. decoupled: each step takes learning rate x weight_decay of every weight off it. learning_rate: the
-    learning rate is divided by 1 + weight_decay x steps so far, which is what the `decay` of Keras was in the paper's time."""
+    """What weight_decay means. decoupled: each step takes learning rate x weight_decay of every weight off it. learning_rate:
+    the learning rate is divided by 1 + weight_decay x steps so far, which is what `decay` was in the Keras of the paper's time."""
     precision: str = "float32"
     """float32, or mixed_bfloat16 or mixed_float16: half-size numbers but for weights and logits."""
     seed: int = 0

@@ -20,7 +20,7 @@ _TIMED_CALLS = {1: 30, _BATCH_SIZE: 5}  # batch size -> calls, of which the medi
 
 
 class Predictor:
-    """A network as a function from images to logits, always called with the same batch size, since each one is compiled anew."""
+    """A network as a function from images to logits. Each batch size is compiled anew, so few are used."""
 
     def __init__(self, model: keras.Model, compiles: bool = True):
         self._call = tf.function(lambda images: model(images, training=False), jit_compile=compiles)

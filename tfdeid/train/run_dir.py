@@ -1,6 +1,6 @@
 """A training run's folder: `run.json`, `log.csv`, checkpoints and exported networks.
 
-`run.json` is written last, whole, and names the checkpoints that count. Whatever moment a run is killed at, what it names is there.
+`run.json` is written last, whole, and names the checkpoints that count. Whenever a run is killed, what it names is there.
 """
 
 from __future__ import annotations
