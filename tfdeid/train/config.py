@@ -40,7 +40,7 @@ class TrainConfig:
     """The paper's "weight decay of 1e-6"; 0 for none."""
     weight_decay_kind: str = "decoupled"
     """What weight_decay means. decoupled: each step takes learning rate x weight_decay of every weight off it. learning_rate:
-    the learning rate is divided by 1 + weight_decay x steps so far, which is what `decay` was in the Keras of the paper's time."""
+    the learning rate is divided by 1 + weight_decay x steps so far, as by `decay` in the Keras of the paper's time."""
     precision: str = "float32"
     """float32, or mixed_bfloat16 or mixed_float16: half-size numbers but for weights and logits."""
     seed: int = 0

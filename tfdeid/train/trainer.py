@@ -210,8 +210,8 @@ class _Trainer:
     def _check(self, loss: float, epoch: int, step: int) -> None:
         if not math.isfinite(loss):
             raise DeidError(
-                f"the loss must be a finite number, it became {loss} by step {step + 1} of epoch {epoch + 1}. The epochs before "
-                f"it are kept in {self._dir.path}. Begin a new run with a lower learning rate, or in float32."
+                f"the loss must be a finite number, it became {loss} by step {step + 1} of epoch {epoch + 1}. The epochs "
+                f"before it are kept in {self._dir.path}. Begin a new run with a lower learning rate, or in float32."
             )
 
     def _export(self) -> None:
@@ -278,8 +278,8 @@ def _schedule(optimizer: keras.optimizers.Optimizer) -> Any:
 def _line(row: dict[str, Any], total: int) -> str:
     return (
         f"epoch {row['epoch']}/{total}: loss {row['loss']:.4f}, accuracy {row['accuracy']:.4f}, "
-        f"test loss {row['test_loss']:.4f}, test accuracy {row['test_accuracy']:.4f}; {row['images_per_second']:,.0f} images/s, "
-        f"{row['share_of_time_waiting_for_data']:.0%} of the time waiting for data"
+        f"test loss {row['test_loss']:.4f}, test accuracy {row['test_accuracy']:.4f}; "
+        f"{row['images_per_second']:,.0f} images/s, {row['share_of_time_waiting_for_data']:.0%} of the time waiting for data"
     )
 
 
