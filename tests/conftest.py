@@ -82,3 +82,31 @@ def imagetracer(tmp_path_factory):
         return [re.sub(r'desc="[^"]*" ', "", document) for document in documents]
 
     return trace
+
+
+def _faces(folder: pathlib.Path) -> pathlib.Path:
+    """De-identifies the bundled sample to uint8[32, 32, 1] under a new key; returns the data directory, with `key` in it."""
+    from beam.deid import run
+    from tfdeid.key import Key
+
+    Key.generate().save(folder / "key")
+    options = [
+        "--runner=FnApiRunner",
+        f"--output_dir={folder}",
+        f"--key={folder / 'key'}",
+        "--num_shards=3",
+        "--output_size=32",
+    ]
+    assert run(options) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory) -> pathlib.Path:
+    """Returns a data directory with lfw_subset_deid/structural_50_32 and its key. Tests must not change it."""
+    return _faces(tmp_path_factory.mktemp("faces"))
+
+
+@pytest.fixture(scope="session")
+def faces_of_another_key(tmp_path_factory) -> pathlib.Path:
+    return _faces(tmp_path_factory.mktemp("other_faces"))

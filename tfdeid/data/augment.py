@@ -61,8 +61,9 @@ class RandomAffine:
         """
         import tensorflow as tf
 
-        # Left to choose, TensorFlow draws by one generator under XLA and by another without.
-        drawn = tf.random.stateless_uniform((4, shape[0]), seed, -1.0, 1.0, alg="philox")
+        # Bits, because TensorFlow makes floats of them in one way under XLA and in another without.
+        bits = tf.random.stateless_uniform((4, shape[0]), seed, None, None, tf.uint32, alg="philox")
+        drawn = tf.cast(tf.bitwise.right_shift(bits, 8), tf.float32) / 2**23 - 1  # [-1, 1)
         angle = drawn[0] * (self.rotation * math.pi / 180)
         mirror = tf.where(drawn[3] < 0, -1.0, 1.0) if self.flip else tf.ones_like(angle)
         height, width = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)

@@ -39,24 +39,27 @@ def make_model(name: str, image_size: int, channels: int, num_classes: int, prec
     keras.config.set_dtype_policy(precision)
     try:
         images = keras.Input((image_size, image_size, channels), dtype="uint8", name="image")
-        scaled = keras.layers.Rescaling(1 / 127.5, offset=-1)(images)
-        logits = _small(scaled, num_classes) if name == SMALL else _application(name, scaled, num_classes)
+        logits = _small(_scaled(images), num_classes) if name == SMALL else _application(name, images, num_classes)
         logits = keras.layers.Activation("linear", dtype="float32", name="logits")(logits)
         return keras.Model(images, logits, name=name)
     finally:
         keras.config.set_dtype_policy(usual)
 
 
-def _application(name: str, scaled: Any, num_classes: int) -> Any:
-    build = getattr(keras.applications, name)
-    options = {"weights": None, "classes": num_classes, "classifier_activation": None, "input_shape": tuple(scaled.shape[1:])}
-    if "include_preprocessing" in inspect.signature(build).parameters:
-        options["include_preprocessing"] = False
+def _scaled(images: Any) -> Any:
+    return layers.Rescaling(1 / 127.5, offset=-1)(images)
+
+
+def _application(name: str, images: Any, num_classes: int) -> Any:
+    options = {"weights": None, "classes": num_classes, "classifier_activation": None, "input_shape": tuple(images.shape[1:])}
     try:
-        return build(**options)(scaled)
+        network = getattr(keras.applications, name)(**options)
     except ValueError as error:
-        shape = "x".join(map(str, scaled.shape[1:]))
+        shape = "x".join(map(str, images.shape[1:]))
         raise DeidError(f"{name} does not take images of {shape}: {error}") from error
+    # Newer families take pixels as they are.
+    scales_itself = any(isinstance(layer, layers.Rescaling) for layer in network.layers)
+    return network(keras.ops.cast(images, "float32") if scales_itself else _scaled(images))
 
 
 def _small(images: Any, num_classes: int) -> Any:

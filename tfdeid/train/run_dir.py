@@ -42,9 +42,7 @@ class RunDir:
         """
         run = cls(path, _read(epath.Path(path).expanduser()) or {})
         if not run.record.get("checkpoints"):
-            raise DeidError(
-                f"{path} is not the folder of a training run with a finished epoch (no checkpoint in its run.json)."
-            )
+            raise DeidError(f"{path} must be the folder of a training run with a finished epoch; there is no checkpoint in it.")
         return run
 
     @classmethod
@@ -127,7 +125,7 @@ class RunDir:
                 self.checkpoint(which)
             )
             status.assert_existing_objects_matched().expect_partial()
-        except (tf.errors.OpError, ValueError, AssertionError) as error:
+        except (tf.errors.OpError, ValueError, IndexError, AssertionError) as error:
             raise DeidError(f"the checkpoint {self.checkpoint(which)} can't be read: {str(error).splitlines()[0]}") from error
 
     def write(self, record: dict[str, Any]) -> None:

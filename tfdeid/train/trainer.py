@@ -87,13 +87,8 @@ class _Trainer:
         strategy: tf.distribute.Strategy,
         is_chief: bool,
     ):
-        self._train_data, self._test_data, self._config, self._dir, self._strategy = (
-            train_data,
-            test_data,
-            config,
-            run,
-            strategy,
-        )
+        self._train_data, self._test_data = train_data, test_data
+        self._config, self._dir, self._strategy = config, run, strategy
         self._is_chief = is_chief
         self._steps = train_data.size // config.batch_size
         # TensorFlow mirrors variables across devices in ways that XLA can't compile.
@@ -245,7 +240,9 @@ class _Trainer:
             f"{self._config.model}: {self._model.count_params():,} weights; {self._steps:,} steps an epoch; "
             f"devices: {self._strategy.num_replicas_in_sync}; XLA: {xla}",
         ]
-        if done:
+        if done >= total:
+            lines.append(f"already complete: {done} epochs in {self._dir.path}")
+        elif done:
             lines.append(f"going on after epoch {done} of {total} in {self._dir.path}")
         return "\n".join(lines)
 

@@ -1,0 +1,110 @@
+"""The warp against scipy's and Keras's geometry, and what is drawn."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import scipy.ndimage
+import skimage.data
+import tensorflow as tf
+
+from tests.conftest import resized
+from tfdeid import DeidError
+from tfdeid.data import RandomAffine
+from tfdeid.data.augment import warp
+
+
+@pytest.fixture(scope="module")
+def photographs() -> np.ndarray:
+    """Returns uint8[4, 61, 61, 3], an odd and an uneven number of everything."""
+    names = ("astronaut", "chelsea", "coffee", "rocket")
+    return np.stack(resized([getattr(skimage.data, name)() for name in names], 61))
+
+
+def by_scipy(image: np.ndarray, matrix: np.ndarray, fill: float) -> np.ndarray:
+    """Returns what scipy makes of float64[H, W] and a matrix that gives (x, y)."""
+    (xx, xy, x1), (yx, yy, y1) = matrix
+    to_row_column = np.array([[yy, yx], [xy, xx]])
+    return scipy.ndimage.affine_transform(image, to_row_column, (y1, x1), order=1, mode="grid-constant", cval=fill)
+
+
+@pytest.mark.parametrize("fill", [255, 0])
+def test_pixels_are_scipys(photographs, fill):
+    augment = RandomAffine(rotation=40, shift=0.3, fill=fill)
+    matrices = augment.matrices(photographs.shape, [3, 4]).numpy()
+    warped = augment(photographs, seed=[3, 4]).numpy()
+    exact = warp(tf.constant(photographs, tf.float32), tf.constant(matrices), fill).numpy()
+    for k, image in enumerate(photographs):
+        for channel in range(3):
+            expected = by_scipy(image[..., channel].astype(np.float64), matrices[k].astype(np.float64), fill)
+            # float32 places are off by up to 1e-5 of a pixel, and levels differ by up to 255 between neighbours.
+            np.testing.assert_allclose(exact[k, ..., channel], expected, atol=0.02)
+            assert np.abs(warped[k, ..., channel] - expected).max() <= 0.52
+
+
+def test_pixels_are_kerass(photographs):
+    augment = RandomAffine(rotation=25, shift=0.2)
+    matrices = augment.matrices(photographs.shape, [5, 6]).numpy()
+    transforms = np.concatenate([matrices.reshape(-1, 6), np.zeros((len(matrices), 2))], 1)
+    images = photographs.astype(np.float32)
+    theirs = keras.ops.image.affine_transform(images, transforms, "bilinear", fill_mode="constant", fill_value=255.0)
+    np.testing.assert_allclose(warp(tf.constant(images), tf.constant(matrices), 255).numpy(), theirs, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "expected"),
+    [
+        ({"rotation": 0, "shift": 0, "flip": False}, lambda image: [image]),
+        ({"rotation": 0, "shift": 0, "flip": True}, lambda image: [image, image[:, ::-1]]),
+    ],
+)
+def test_what_is_switched_off_does_nothing(photographs, ranges, expected):
+    batch = np.repeat(photographs, 8, 0)
+    warped = RandomAffine(**ranges)(batch, seed=[0, 1]).numpy()
+    kinds = [[np.array_equal(result, kind) for kind in expected(image)] for image, result in zip(batch, warped, strict=True)]
+    assert np.all(np.sum(kinds, 1) == 1)
+    assert np.all(np.any(kinds, 0))  # Each kind occurs.
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [(tf.uint8, 1), (tf.uint8, 3), (tf.float32, 3), (tf.float16, 1)])
+def test_shape_and_dtype_stay(photographs, dtype, channels):
+    images = tf.cast(photographs[:, :40, :, :channels], dtype)
+    warped = RandomAffine()(images, seed=[0, 0])
+    assert warped.shape == images.shape and warped.dtype == dtype
+
+
+def test_a_step_compiled_by_xla_gives_the_same_pixels(photographs):
+    augment = RandomAffine()
+    compiled = tf.function(lambda images, seed: augment(images, seed), jit_compile=True)
+    for seed in ([1, 2], [1, 3]):
+        apart = compiled(photographs, tf.constant(seed)).numpy().astype(int) - augment(photographs, seed).numpy()
+        # Halves may be rounded either way, by another order of additions.
+        assert np.abs(apart).max() <= 1 and (apart != 0).mean() < 1e-3
+
+
+def test_the_seed_decides(photographs):
+    augment = RandomAffine()
+    same, again, other = (augment(photographs, seed=seed).numpy() for seed in ([7, 1], [7, 1], [7, 2]))
+    np.testing.assert_array_equal(same, again)
+    assert not np.array_equal(same, other)
+
+
+def test_what_is_drawn_is_uniform_within_its_ranges():
+    matrices = RandomAffine(rotation=30, shift=0.2).matrices((4000, 101, 51, 3), [0, 0]).numpy().astype(np.float64)
+    turns, moves = matrices[..., :2], matrices[..., 2]
+    mirrored = np.linalg.det(turns) < 0
+    assert 0.45 < mirrored.mean() < 0.55
+    angles = np.degrees(np.arctan2(turns[:, 1, 0], turns[:, 1, 1]))
+    assert -30 <= angles.min() < -29.5 and 29.5 < angles.max() <= 30 and abs(angles.mean()) < 1
+    center = np.array([25.0, 50.0])
+    shown = np.einsum("bij,j->bi", turns, center) + moves - center  # Where the middle of the output comes from.
+    back = np.linalg.norm(shown, axis=1)
+    assert back.max() <= np.hypot(0.2 * 51, 0.2 * 101) + 1e-3 and back.max() > 18
+
+
+@pytest.mark.parametrize("bad", [{"rotation": -1}, {"rotation": 181}, {"shift": 1.5}, {"fill": 256}, {"shift": float("nan")}])
+def test_ranges_are_checked(bad):
+    (name,) = bad
+    with pytest.raises(DeidError, match=rf"{name} must be in \[0, .*{name} was"):
+        RandomAffine(**bad)
