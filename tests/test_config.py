@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import pathlib
-
 import pytest
 
+from tests.conftest import ROOT
 from tfdeid import DeidConfig, DeidError
 from tfdeid.config import check_keys, load_config
+from tfdeid.data.batches import DataConfig
+from tfdeid.data.naming import dataset_name
 from tfdeid.data.sources import SourceConfig
+from tfdeid.train.config import TrainConfig
 
-SHIPPED = sorted((pathlib.Path(__file__).parents[1] / "configs").glob("*.yaml"))
-
-
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_files_are_valid_and_begin_with_their_command(path):
-    sections = load_config(str(path))
-    SourceConfig(**sections["source"])
-    DeidConfig(**sections["deid"])
-    assert f"--config configs/{path.name}" in path.read_text()
-    assert load_config(path.name) == load_config(f"configs/{path.name}") == sections
+SHIPPED = sorted((ROOT / "configs").glob("*.yaml"))
 
 
 def test_sections(tmp_path):
@@ -46,11 +39,27 @@ def test_mistakes(tmp_path, text, message):
 
 
 def test_missing_file_names_the_nearest():
-    with pytest.raises(DeidError, match=r"cifar10_structural\.yaml"):
-        load_config("cifar10_structral.yaml")
+    with pytest.raises(DeidError, match=r"cifar10_structural_50\.yaml"):
+        load_config("cifar10_structral_50.yaml")
 
 
 def test_unknown_keys_name_the_nearest():
     check_keys("deid", {"input_size": 1}, DeidConfig)
     with pytest.raises(DeidError, match="unknown key in section 'deid' 'input_sise'.* Did you mean 'input_size'"):
         check_keys("deid", {"input_sise": 1}, DeidConfig)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_a_shipped_experiment_is_whole(path):
+    """Every section is valid, its data are what its de-identification makes, and its commands name the file itself."""
+    sections = load_config(str(path))
+    parts = {"source": SourceConfig, "deid": DeidConfig, "data": DataConfig, "train": TrainConfig}
+    for name, dataclass in parts.items():
+        check_keys(name, sections.get(name, {}), dataclass)
+    source, deid, data, train = (dataclass(**sections.get(name, {})) for name, dataclass in parts.items())
+    commands = [line for line in path.read_text().splitlines() if line.startswith("#   python -m")]
+    assert len(commands) == 2
+    assert data.dataset == f"{dataset_name(source.dataset)}/{deid.name}"
+    assert deid.output_size >= 75 or train.model != "InceptionResNetV2"
+    assert all(f"--config configs/{path.name}" in command for command in commands)
+    assert load_config(path.name) == load_config(f"configs/{path.name}") == sections

@@ -53,3 +53,17 @@ def setting(request) -> Setting:
 def key() -> Key:
     with pytest.warns(UserWarning, match="published"):
         return Key.load("paper")
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory) -> tuple[str, str]:
+    """Returns the name and the data directory of a de-identified dataset, 224 x 224: 2,000 of CIFAR-10, else the faces."""
+    from beam.deid import run
+
+    shared = SHARED / "data" / "tfds"
+    name, limits = ("cifar10", ["--limit=2000", f"--data_dir={shared}"]) if shared.is_dir() else ("lfw_subset", [])
+    folder = tmp_path_factory.mktemp("prepared")
+    Key.generate().save(folder / "key")
+    places = [f"--output_dir={folder}", f"--key={folder / 'key'}"]
+    assert run(["--runner=FnApiRunner", f"--dataset={name}", "--splits=train", *limits, *places]) == 0
+    return f"{name}_deid", str(folder)
