@@ -25,7 +25,7 @@ examples:
 class EvaluateOptions:
     """What to test, and on what"""
 
-    run: str = simple_parsing.field(positional=True)
+    run: str = simple_parsing.field(positional=True, metavar="RUN")
     """Folder of the training run."""
     dataset: str | None = None
     """TFDS dataset to test on, of the same scheme and key (default: what the run was tested on)."""

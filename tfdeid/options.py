@@ -13,7 +13,12 @@ from tfdeid.errors import DeidError, unknown_name
 
 
 class _HelpFormatter(simple_parsing.SimpleHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Keeps the line breaks of the examples."""
+    """Keeps the line breaks of the examples, and names a default once, where there is one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or "(default" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
 
 
 def make_parser(program: str, description: str, examples: str) -> simple_parsing.ArgumentParser:

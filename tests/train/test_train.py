@@ -17,6 +17,7 @@ import pytest
 from tests.train.conftest import QUICK
 from tfdeid import DeidError
 from tfdeid.data.batches import DataConfig, ImageData
+from tfdeid.evaluate import run as evaluate
 from tfdeid.terminal import run_command
 from tfdeid.train.__main__ import run
 from tfdeid.train.config import TrainConfig
@@ -148,6 +149,36 @@ def test_mistakes_on_the_command_line_are_one_line(options, message, capsys):
     assert run_command("tfdeid.train", lambda: run(options)) == 2
     said = capsys.readouterr().err
     assert message in said and said.startswith("tfdeid.train: error:") and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [run, evaluate])
+def test_help_reads_well(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        command(["--help"])
+    said = capsys.readouterr().out
+    assert end.value.code == 0 and "examples:" in said and "None" not in said
+    assert max(map(len, said.partition("examples:")[0].splitlines())) <= 130
+
+
+def test_a_damaged_dataset_is_one_clear_error(faces, tmp_path):
+    shutil.copytree(faces / "lfw_subset_deid", tmp_path / "lfw_subset_deid")
+    shard = next(tmp_path.rglob("*train.tfrecord-00001*"))
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 255
+    shard.write_bytes(content)
+    with pytest.raises(DeidError, match=r"lfw_subset_deid/structural_50_32/1\.0\.0 can't be read: .*Copy or make the dataset"):
+        train(DataConfig("lfw_subset_deid", str(tmp_path)), TrainConfig(**QUICK), str(tmp_path / "run"))
+
+
+def test_what_a_killed_run_left_half_written_is_dropped(faces_config, tmp_path):
+    config = TrainConfig(**{**QUICK, "epochs": 1})
+    path = train(faces_config, config, str(tmp_path / "run")).path
+    for name in ("epoch-0002.index", "epoch-0002.data-00000-of-00001_temp", "epoch-0003.data-00000-of-00001"):
+        (path / "checkpoints" / name).write_bytes(b"half")
+    done = train(faces_config, dataclasses.replace(config, epochs=2), str(path))
+    assert [row["epoch"] for row in done.history] == [1, 2]
+    kept = {file.name.partition(".")[0] for file in (path / "checkpoints").iterdir()}
+    assert kept == {f"epoch-{epoch:04d}" for epoch in done.record["checkpoints"].values()}
 
 
 def test_help_needs_no_tensorflow_and_beam_is_never_loaded():

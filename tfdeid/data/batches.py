@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +33,7 @@ class DataConfig:
     data_dir: str | None = None
     """TFDS data directory that it is read from (default: TFDS's own)."""
     train_split: str = "train"
-    """Split to train on, in TFDS's notation: train[:80%] is four fifths of it."""
+    """Split to train on, in TFDS's notation: train[:1000] is its first thousand."""
     test_split: str = "test"
     """Split to test on after each epoch."""
     test_dataset: str | None = None
@@ -161,6 +161,21 @@ class ImageData:
             bicubic = tf.image.resize(image, (size, size), tf.image.ResizeMethod.BICUBIC, antialias=True)
             image = tf.saturate_cast(tf.round(bicubic), tf.uint8)
         return tf.ensure_shape(image, (self.image_size, self.image_size, self.channels)), label
+
+
+def read(batches: Iterable[Any], name: str) -> Iterator[Any]:
+    """Yields batches; what is damaged is one clear error.
+
+    Raises:
+      DeidError: a file of the dataset of that name is damaged or gone.
+    """
+    import tensorflow as tf
+
+    try:
+        yield from batches
+    except tf.errors.OpError as error:
+        reason = re.sub(r"{{.*?}} *", "", str(error.message)).strip().splitlines()[0]
+        raise DeidError(f"{name} can't be read: {reason}. Copy or make the dataset again.") from error
 
 
 def check_same_content(facts: Mapping[str, Any], shape: tuple[int, int], label_names: Sequence[str], tested: ImageData) -> None:

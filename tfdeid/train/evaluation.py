@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfdeid.data.batches import DataConfig, ImageData, check_same_content
+from tfdeid.data.batches import DataConfig, ImageData, check_same_content, read
 from tfdeid.train.models import make_model
 from tfdeid.train.run_dir import LAST, RunDir
 
@@ -38,7 +38,7 @@ def accuracy_and_loss(predictor: Predictor, data: ImageData, batch_size: int) ->
     """Returns the share of right answers and the mean cross-entropy."""
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
     right = loss = 0.0
-    for images, labels in data.test_batches(batch_size):
+    for images, labels in read(data.test_batches(batch_size), data.name):
         logits = predictor(images, batch_size)
         right += float(tf.reduce_sum(tf.cast(tf.argmax(logits, -1) == labels, tf.float32)))
         loss += float(cross_entropy(labels, logits))
@@ -136,7 +136,7 @@ def evaluate(
     predictor = Predictor(load_network(run, which))
     confusion = np.zeros((len(data.label_names),) * 2, np.int64)
     with tqdm(total=data.size, unit="image", desc="evaluating", leave=False, disable=None) as bar:
-        for images, labels in data.test_batches(_BATCH_SIZE):
+        for images, labels in read(data.test_batches(_BATCH_SIZE), data.name):
             predicted = tf.argmax(predictor(images, _BATCH_SIZE), -1).numpy()
             np.add.at(confusion, (labels.numpy(), predicted), 1)
             bar.update(len(predicted))

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 import tfdeid
 from tfdeid.data.augment import RandomAffine
-from tfdeid.data.batches import DataConfig, ImageData, check_same_content
+from tfdeid.data.batches import DataConfig, ImageData, check_same_content, read
 from tfdeid.errors import DeidError
 from tfdeid.train.config import TrainConfig
 from tfdeid.train.evaluation import Predictor, accuracy_and_loss
@@ -167,7 +167,7 @@ class _Trainer:
         # None: shown on a terminal only; a log gets the line at the end.
         quiet = None if self._is_chief else True
         with tqdm(total=self._steps, unit="step", desc=f"epoch {epoch + 1}/{total}", leave=False, disable=quiet) as bar:
-            iterator, looked = iter(batches), started
+            iterator, looked = read(batches, self._train_data.name), started
             for k in range(self._steps):
                 asked = time.perf_counter()
                 images, labels = next(iterator)
