@@ -39,12 +39,13 @@ def draw_confusion(found: Evaluation, path: pathlib.Path) -> None:
     count = len(found.label_names)
     shares = found.confusion / np.maximum(found.confusion.sum(1, keepdims=True), 1)
     named = count <= _MOST_NAMED
-    side = 3 + (0.4 * count if named else 7)
+    side = 4 + (0.4 * count if named else 7)
     figure = Figure(figsize=(side + 1, side), layout="constrained")
     axes = figure.subplots()
     picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(picture, label="share of the true class")
-    axes.set(xlabel="predicted", ylabel="true", title=f"{found.dataset}, {found.split}: accuracy {found.accuracy:.3f}")
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.set_title(f"{found.dataset}\nsplit {found.split}: accuracy {found.accuracy:.3f}", fontsize="medium")
     if named:
         axes.set_xticks(range(count), found.label_names, rotation=45, ha="right")
         axes.set_yticks(range(count), found.label_names)
