@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import pathlib
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from tqdm import tqdm
 
 from tfdeid.config import check_keys, load_config
 from tfdeid.deidentifier import DeidConfig
@@ -13,9 +16,15 @@ from tfdeid.errors import DeidError, unknown_name
 from tfdeid.key import Key, default_key_path
 from tfdeid.terminal import import_tensorflow, run_command
 
+if TYPE_CHECKING:
+    from tfdeid.data.sources import SourceConfig
+
 
 class _Parser(argparse.ArgumentParser):
-    """Reports mistakes as DeidError, so that all commands print errors in one way."""
+    """Reports mistakes as DeidError, so that all commands print errors in one way; options are written in full."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
         raise DeidError(f"{message}. `{self.prog} --help` lists what there is.")
@@ -27,10 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    parser = _Parser(prog="tfdeid", description="Structural image de-identification for TFDS datasets.", allow_abbrev=False)
+    parser = _Parser(prog="tfdeid", description="Structural image de-identification for TFDS datasets.")
     subparsers = parser.add_subparsers(dest="command", metavar="SUBCOMMAND", required=True)
     _add_keygen(subparsers)
     _add_preview(subparsers)
+    _add_measure(subparsers)
     _add_classify(subparsers)
     if argv and not argv[0].startswith("-") and argv[0] not in subparsers.choices:
         raise unknown_name("subcommand", argv[0], subparsers.choices)
@@ -66,38 +76,27 @@ def _add_preview(subparsers: argparse._SubParsersAction) -> None:
         description="Paint a picture with the rows original, vectorised and de-identified.",
     )
     preview.add_argument("images", nargs="*", help="image files (default: four photographs that come with scikit-image)")
-    preview.add_argument("--dataset", help="take images of this dataset instead: a TFDS name, folder:PATH or lfw_subset")
-    preview.add_argument("--data_dir", help="TFDS data directory that --dataset is read from (default: TFDS's own)")
-    preview.add_argument("--split", help="split of --dataset (default: its first)")
+    _add_source_options(preview, "instead of files")
     preview.add_argument("--num_images", type=int, default=4, help="images to draw from --dataset (default: %(default)s)")
-    preview.add_argument("--seed", type=int, default=0, help="seed of the draw (default: %(default)s)")
-    preview.add_argument("--config", help="YAML file whose sections source and deid give defaults for these options")
     preview.add_argument("--input_size", type=int, help=f"pixels a side before tracing (default: {DeidConfig.input_size})")
-    preview.add_argument("--key", help="key reference (default: ~/.config/tfdeid/key, made at need)")
     preview.add_argument("--output", default="preview.png", help="the picture (default: %(default)s)")
     preview.set_defaults(function=_preview)
 
 
 def _preview(arguments: argparse.Namespace) -> int:
-    from tfdeid.data.sources import SourceConfig
-    from tfdeid.preview import dataset_to_preview, files_to_preview, preview
+    from tfdeid.data.draw import draw_images, read_images
+    from tfdeid.preview import preview
 
-    sections = load_config(arguments.config) if arguments.config else {}
-    source_values, deid_values = dict(sections.get("source", {})), dict(sections.get("deid", {}))
-    check_keys("source", source_values, SourceConfig)
-    check_keys("deid", deid_values, DeidConfig)
-    source_values |= {name: vars(arguments)[name] for name in ("dataset", "data_dir") if vars(arguments)[name] is not None}
+    source, deid_values, key = _source_deid_key(arguments)
     if arguments.input_size is not None:
         deid_values["input_size"] = arguments.input_size
-    if arguments.images and "dataset" in source_values:
+    if arguments.images and source is not None:
         raise DeidError("give image files or a dataset, not both.")
-    key = Key.load(arguments.key) if arguments.key else Key.load_or_create_default()[0]
-    if "dataset" in source_values:
+    if source is not None:
         import_tensorflow()
-        source = SourceConfig(**source_values)
-        images = dataset_to_preview(source, arguments.split, arguments.num_images, arguments.seed)
+        images = draw_images(source, arguments.split, arguments.num_images, arguments.seed)
     else:
-        images = files_to_preview(arguments.images)
+        images = read_images(arguments.images)
     try:
         preview(images, DeidConfig(**deid_values), key).save(arguments.output)
     except (OSError, ValueError) as error:  # Pillow's word for an unknown file ending is ValueError.
@@ -106,6 +105,92 @@ def _preview(arguments: argparse.Namespace) -> int:
         raise DeidError(f"{arguments.output} can't be written: {error}.") from None
     print(f"wrote {arguments.output} (key fingerprint {key.fingerprint})")
     return 0
+
+
+def _add_source_options(parser: argparse.ArgumentParser, note: str) -> None:
+    """Adds the options of commands that look at images of a dataset."""
+    parser.add_argument("--dataset", help=f"a TFDS name, folder:PATH or lfw_subset ({note})")
+    parser.add_argument("--data_dir", help="TFDS data directory that --dataset is read from (default: TFDS's own)")
+    parser.add_argument("--split", help="split of --dataset (default: its first)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the draw of images (default: %(default)s)")
+    parser.add_argument("--config", help="YAML file whose sections source and deid give defaults for these options")
+    parser.add_argument("--key", help="key reference (default: ~/.config/tfdeid/key, made at need)")
+
+
+def _source_deid_key(arguments: argparse.Namespace) -> tuple[SourceConfig | None, dict[str, Any], Key]:
+    """Returns the source (None where no dataset is named), the values of the section deid, and the key."""
+    from tfdeid.data.sources import SourceConfig
+
+    sections = load_config(arguments.config) if arguments.config else {}
+    source_values, deid_values = dict(sections.get("source", {})), dict(sections.get("deid", {}))
+    check_keys("source", source_values, SourceConfig)
+    check_keys("deid", deid_values, DeidConfig)
+    source_values |= {name: vars(arguments)[name] for name in ("dataset", "data_dir") if vars(arguments)[name] is not None}
+    key = Key.load(arguments.key) if arguments.key else Key.load_or_create_default()[0]
+    return SourceConfig(**source_values) if "dataset" in source_values else None, deid_values, key
+
+
+def _add_measure(subparsers: argparse._SubParsersAction) -> None:
+    measure = subparsers.add_parser(
+        "measure",
+        help="choose an input size by how much of the images is left to see",
+        description="Measure how much of a dataset's images is left to see at several input sizes, and recommend one (the "
+        "paper's SDIM). No network is trained.",
+    )
+    _add_source_options(measure, "default: lfw_subset")
+    measure.add_argument("--num_images", type=int, default=1000, help="images to draw, at most all (default: %(default)s)")
+    measure.add_argument("--sizes", help="comma-separated input sizes (default: those of the paper's Table 2, 32 to 100)")
+    measure.add_argument("--alpha", type=float, default=0.5, help="weight of SSIM_Dei in DI (default: %(default)s)")
+    measure.add_argument(
+        "--keys", type=int, default=0, help="random keys to measure too, for their spread (default: %(default)s)"
+    )
+    measure.add_argument("--grayscale", action="store_true", help="measure the images in gray")
+    measure.add_argument("--output_dir", default="measures", help="folder for JSON, CSV and plot (default: %(default)s)")
+    measure.set_defaults(function=_measure)
+
+
+def _measure(arguments: argparse.Namespace) -> int:
+    from tfdeid.data.draw import draw_images
+    from tfdeid.data.sources import SourceConfig
+    from tfdeid.measure import paper, report
+    from tfdeid.measure.sweep import sweep
+
+    source, deid_values, key = _source_deid_key(arguments)
+    source = source or SourceConfig()
+    if arguments.grayscale:
+        deid_values["grayscale"] = True
+    config = DeidConfig(**deid_values)
+    sizes = _numbers("sizes", arguments.sizes) if arguments.sizes else paper.SIZES
+    import_tensorflow()
+    images = draw_images(source, arguments.split, arguments.num_images, arguments.seed, at_most=True)
+    total = len(images) * len(dict.fromkeys(sizes)) * (1 + arguments.keys)
+    with tqdm(total=total, unit="image", desc="measuring", leave=False, disable=None) as bar:
+        found = sweep(images, sizes, config, key, arguments.alpha, arguments.keys, arguments.seed, bar.update)
+    is_table_2 = source.dataset.partition(":")[0] == "cifar10" and not config.grayscale and arguments.alpha == 0.5
+    printed = paper.table_2 if is_table_2 else None
+    about = {
+        "dataset": source.dataset,
+        "images": len(images),
+        "alpha": arguments.alpha,
+        "deid": config.to_dict(),
+        "key_fingerprint": key.fingerprint,
+    }
+    try:
+        paths = report.write(found, pathlib.Path(arguments.output_dir).expanduser(), about, printed)
+    except OSError as error:
+        raise DeidError(f"{arguments.output_dir} can't be written: {error.strerror}. Choose another --output_dir.") from None
+    print(f"{source.dataset}: {len(images):,} images, key fingerprint {key.fingerprint}")
+    print(report.table(found, printed))
+    print(f"{found.recommendation()}\nwrote {', '.join(map(str, paths))}")
+    print(f"next: tfdeid preview --dataset {source.dataset} --input_size {found.best}")
+    return 0
+
+
+def _numbers(name: str, text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise DeidError(f"{name} must be whole numbers separated by commas, {name} was {text!r}.") from None
 
 
 def _add_classify(subparsers: argparse._SubParsersAction) -> None:
@@ -124,14 +209,14 @@ def _add_classify(subparsers: argparse._SubParsersAction) -> None:
 
 def _classify(arguments: argparse.Namespace) -> int:
     import_tensorflow()
-    from tfdeid.preview import files_to_preview
+    from tfdeid.data.draw import read_images
     from tfdeid.train.classify import classify
     from tfdeid.train.run_dir import RunDir
 
     run = RunDir.open(arguments.run)
     is_private = "key_fingerprint" in run.record["dataset"]["facts"]
     key = Key.load(arguments.key or default_key_path()) if is_private else None
-    images = files_to_preview(arguments.images)
+    images = read_images(arguments.images)
     names = run.record["dataset"]["label_names"]
     for path, probabilities in zip(arguments.images, classify(images, run, key, arguments.checkpoint), strict=True):
         best = probabilities.argsort()[::-1][: max(1, arguments.top)]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.deidentifier import DeidConfig, Deidentifier
-from tfdeid.errors import DeidError, unknown_name
-from tfdeid.image import decode_image, resize
+from tfdeid.errors import DeidError
+from tfdeid.image import resize
 from tfdeid.key import Key
 
-_BUNDLED = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg")
 _MARGIN, _LABEL_WIDTH, _FONT_SIZE = 8, 120, 16
 
 
@@ -44,34 +41,3 @@ def preview(images: Sequence[np.ndarray], config: DeidConfig, key: Key | None, c
             shown = resize(image, cell_size)
             canvas.paste(Image.fromarray(shown if shown.shape[2] == 3 else shown[:, :, 0]), (_LABEL_WIDTH + x * step, top))
     return canvas
-
-
-def files_to_preview(paths: Sequence[str]) -> list[np.ndarray]:
-    """Returns the decoded files; without any, four photographs that come inside scikit-image."""
-    if not paths:
-        from skimage import data
-
-        folder = pathlib.Path(data.__file__).parent
-        paths = [str(folder / name) for name in _BUNDLED]
-    images = []
-    for path in paths:
-        try:
-            images.append(decode_image(pathlib.Path(path).expanduser().read_bytes()))
-        except OSError as error:
-            raise DeidError(f"{path} can't be read: {error.strerror}.") from None
-        except DeidError as error:
-            raise DeidError(f"{path}: {error}") from error
-    return images
-
-
-def dataset_to_preview(source_config: SourceConfig, split: str | None, num_images: int, seed: int) -> list[np.ndarray]:
-    """Returns images of a split (None: the first one), drawn by the seed, in the source's order."""
-    source = open_source(source_config)
-    split = split or next(iter(source.splits))
-    if split not in source.splits:
-        raise unknown_name("split", split, source.splits)
-    if not 1 <= num_images <= source.splits[split]:
-        raise DeidError(f"num_images must be in [1, {source.splits[split]}], num_images was {num_images}.")
-    drawn = np.random.RandomState(seed).choice(source.splits[split], num_images, replace=False)
-    images = [next(iter(source.read(split, index, index + 1))).image for index in sorted(map(int, drawn))]
-    return [decode_image(image) if isinstance(image, bytes) else image for image in images]

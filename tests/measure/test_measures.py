@@ -1,0 +1,91 @@
+"""The measures against scikit-image and a plain reading of the formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import skimage.data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+from skimage.metrics import structural_similarity
+
+from tests.conftest import resized
+from tfdeid import DeidConfig, DeidError, Key
+from tfdeid.measure import measure
+from tfdeid.measure.ssim import ssim
+from tfdeid.schemes.structural import PositionOPE, rasterize, vectorize
+
+SHAPES = st.tuples(st.integers(7, 20), st.integers(7, 20), st.sampled_from([1, 3]))
+PAIRS = SHAPES.flatmap(lambda shape: st.tuples(hnp.arrays(np.uint8, shape), hnp.arrays(np.uint8, shape)))
+
+
+@settings(deadline=None)  # The first call compiles.
+@given(PAIRS)
+def test_ssim_is_scikit_images(pair):
+    a, b = pair
+    assert ssim(a, b) == pytest.approx(structural_similarity(a, b, channel_axis=2, data_range=255), abs=1e-9)
+
+
+@settings(deadline=None)  # The first call compiles.
+@given(PAIRS)
+def test_ssim_is_symmetric_and_1_for_equal_images(pair):
+    a, b = pair
+    assert ssim(a, a) == pytest.approx(1) and ssim(a, b) == pytest.approx(ssim(b, a))
+
+
+@pytest.fixture(scope="module")
+def images() -> list[np.ndarray]:
+    names = ("astronaut", "chelsea", "coffee", "rocket")
+    return resized([getattr(skimage.data, name)() for name in names], 40)
+
+
+@pytest.fixture(scope="module")
+def key() -> Key:
+    return Key.generate()
+
+
+@pytest.mark.parametrize("gray", [False, True])
+def test_the_formulas(images, key, gray):
+    images = [np.asarray(Image.fromarray(image).convert("L")) if gray else image for image in images]
+    found = measure(images, DeidConfig(input_size=32, output_size=64), key, alpha=0.3)
+    for k, image in enumerate(images):
+        a = np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BICUBIC))
+        large = np.asarray(Image.fromarray(a).resize((64, 64), Image.Resampling.BICUBIC))
+        drawing = vectorize(a.reshape(32, 32, -1))
+        drawn, hidden = rasterize(drawing, 32).squeeze(), rasterize(PositionOPE(key)(drawing), 64).squeeze()
+        channels = {} if gray else {"channel_axis": 2}
+        vec = structural_similarity(a, drawn, data_range=255, **channels)
+        dei = structural_similarity(large, hidden, data_range=255, **channels)
+        l2 = np.sqrt(np.mean((large.astype(float) - hidden) ** 2)) / 255
+        expected = {"ssim_vec": vec, "ssim_dei": dei, "ssim_pos": dei - vec, "l2": l2, "di": 0.3 * dei + 0.7 * l2}
+        expected["sdim"] = expected["ssim_pos"] + expected["di"]
+        assert {name: found.each(name)[k] for name in expected} == pytest.approx(expected, abs=1e-9)
+    assert found.sdim == pytest.approx(found.each("sdim").mean())
+    assert found.error("l2") == pytest.approx(found.each("l2").std(ddof=1) / 2)
+
+
+def test_any_number_of_threads_gives_the_same(images, key):
+    one, many = (measure(images, DeidConfig(input_size=32, output_size=48), key, num_threads=n) for n in (1, 3))
+    np.testing.assert_array_equal(one.each("sdim"), many.each("sdim"))
+
+
+def test_schemes_without_a_vector_form(images):
+    found = measure(images, DeidConfig(scheme="plain", input_size=32, output_size=64))
+    assert found.ssim_dei == pytest.approx(1) and found.l2 == 0 and np.isnan(found.ssim_vec) and np.isnan(found.sdim)
+    vectorized = measure(images, DeidConfig(scheme="vectorized", input_size=40, output_size=40))
+    np.testing.assert_array_equal(vectorized.each("ssim_vec"), vectorized.each("ssim_dei"))
+
+
+def test_one_image_has_no_standard_error(images, key):
+    assert np.isnan(measure(images[:1], DeidConfig(input_size=32, output_size=48), key).error("l2"))
+
+
+def test_bad_values(images, key):
+    with pytest.raises(DeidError, match="at least one image"):
+        measure([], key=key)
+    with pytest.raises(DeidError, match=r"alpha must be in \[0, 1\], alpha was 2"):
+        measure(images, key=key, alpha=2)
+    with pytest.raises(DeidError, match="at least 7 x 7"):
+        measure(images, DeidConfig(input_size=6, output_size=20), key)

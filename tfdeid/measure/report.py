@@ -1,0 +1,112 @@
+"""What a sweep shows a person: a table, the curves over input sizes, and files for other programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tfdeid.measure.measures import MEASURES, RECOGNISED
+from tfdeid.measure.sweep import Sweep
+
+Paper = Callable[[int], dict[str, float]]
+_TITLES = {"ssim_vec": "SSIM_Vec", "ssim_dei": "SSIM_Dei", "ssim_pos": "SSIM_Pos", "l2": "L2", "di": "DI", "sdim": "SDIM"}
+
+
+def rows(found: Sweep, paper: Paper | None = None) -> list[dict[str, Any]]:
+    """Returns a row for each input size: every measure, its standard error, its spread over keys and the paper's figure."""
+    table = []
+    for size, measures in found.measures.items():
+        row: dict[str, Any] = {"size": size}
+        printed = paper(size) if paper else {}
+        for name in MEASURES:
+            row[name], row[f"{name}_error"] = measures.mean(name), measures.error(name)
+            if found.other_keys:
+                row[f"{name}_keys_mean"], row[f"{name}_keys_deviation"] = found.spread(size, name)
+            if paper:
+                row[f"{name}_paper"] = printed.get(name)
+        table.append(row)
+    return table
+
+
+def table(found: Sweep, paper: Paper | None = None) -> str:
+    """Returns the table for a terminal. With the paper's figures, each of ours has the paper's behind a stroke."""
+    width = 18
+    lines = [f"{'size':>5}" + "".join(f"{_TITLES[name]:>{width}}" for name in MEASURES)]
+    for row in rows(found, paper):
+        cells = []
+        for name in MEASURES:
+            printed = row.get(f"{name}_paper")
+            beside = f"+-{row[f'{name}_error']:.4f}" if printed is None else f"/ {printed:.4f}"
+            cells.append(f"{row[name]:.4f} {beside}".rjust(width))
+        mark = "  clearly recognised" if row["ssim_dei"] >= RECOGNISED else ""
+        lines.append(f"{row['size']:>5}" + "".join(cells) + ("  <" if row["size"] == found.best else "") + mark)
+    lines.append("ours / the paper's (Table 2)" if paper else "mean +- standard error")
+    lines[-1] += f"; < is the lowest SDIM. The paper calls an image clearly recognised at SSIM {RECOGNISED} and above."
+    if found.other_keys:
+        count = len(next(iter(found.other_keys.values())))
+        lines.append(f"over {count} random keys (mean +- standard deviation between keys):")
+        for size in found.measures:
+            spreads = (found.spread(size, name) for name in MEASURES)
+            lines.append(f"{size:>5}" + "".join(f"{f'{mean:.4f} +-{deviation:.4f}':>{width}}" for mean, deviation in spreads))
+    return "\n".join(lines)
+
+
+def write(found: Sweep, folder: pathlib.Path, about: dict[str, Any], paper: Paper | None = None) -> list[pathlib.Path]:
+    """Writes measures.json, measures.csv and measures.png; returns their paths.
+
+    Args:
+      found: the sweep.
+      folder: made if it is not there.
+      about: what was measured: facts for the JSON file, nothing secret.
+      paper: the paper's figures by input size.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    table_rows = [{name: _plain(value) for name, value in row.items()} for row in rows(found, paper)]
+    paths = [folder / f"measures.{ending}" for ending in ("json", "csv", "png")]
+    content = {**about, "recommended": found.best, "as_good": found.as_good, "rows": table_rows, "keys": found.other_keys}
+    paths[0].write_text(json.dumps(content, indent=1) + "\n")
+    with paths[1].open("w", newline="") as file:
+        writer = csv.DictWriter(file, table_rows[0].keys())
+        writer.writeheader()
+        writer.writerows(table_rows)
+    _plot(found, paths[2], paper)
+    return paths
+
+
+def _plot(found: Sweep, path: pathlib.Path, paper: Paper | None) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5.5), layout="constrained")
+    axes = figure.subplots()
+    sizes = sorted(found.measures)
+    for name in ("ssim_vec", "ssim_dei", "l2", "sdim"):
+        means = [found.measures[size].mean(name) for size in sizes]
+        errors = [1.96 * found.measures[size].error(name) for size in sizes]
+        line = axes.errorbar(sizes, means, errors, label=_TITLES[name], marker="o", ms=3, capsize=2)
+        if found.other_keys:
+            middle, deviation = np.transpose([found.spread(size, name) for size in sizes])
+            axes.fill_between(sizes, middle - deviation, middle + deviation, color=line[0].get_color(), alpha=0.15)
+        printed = [(size, paper(size)[name]) for size in sizes if paper and paper(size)]
+        if printed:
+            axes.plot(*zip(*printed, strict=True), color=line[0].get_color(), ls=":")
+    axes.axhline(RECOGNISED, color="gray", lw=0.8, ls="--")
+    axes.text(sizes[0], RECOGNISED, " clearly recognised", va="bottom", color="gray", fontsize="small")
+    axes.axvline(found.best, color="black", lw=0.8)
+    axes.text(found.best, axes.get_ylim()[0], f" {found.best}: lowest SDIM", va="bottom", fontsize="small")
+    notes = ["bars: 95 % intervals over images"]
+    notes += ["dotted: the paper"] if paper else []
+    notes += ["bands: one standard deviation over keys"] if found.other_keys else []
+    axes.set(xlabel=f"input size, pixels a side ({'; '.join(notes)})", ylabel="measure")
+    axes.legend(loc="center right")
+    figure.savefig(path, dpi=120)
+
+
+def _plain(value: Any) -> Any:
+    """Returns a number that JSON has; it has no NaN."""
+    return None if isinstance(value, float) and math.isnan(value) else value
