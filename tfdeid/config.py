@@ -51,16 +51,39 @@ def check_keys(section: str, values: Mapping[str, Any], dataclass: type) -> None
             raise unknown_name(f"key in section {section!r}", str(key), known)
 
 
+def number(name: str, value: Any) -> float:
+    """Returns a value of a file or an option as a float: YAML takes numbers such as 1e-6, without a point, for text.
+
+    Raises:
+      DeidError: it is none.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise DeidError(f"{name} must be a number, it was {value!r}.") from None
+
+
+def experiment_on(dataset: str) -> str | None:
+    """Returns the name of the shipped configuration file that makes and trains on a dataset `name/config`, if there is one."""
+    for path in sorted(_shipped().iterdir(), key=lambda path: path.name) if _shipped().is_dir() else []:
+        if path.name.endswith(".yaml") and load_config(path.name).get("data", {}).get("dataset") == dataset:
+            return path.name
+    return None
+
+
+def _shipped() -> Any:
+    shipped = importlib.resources.files("tfdeid") / "configs"
+    # In a source tree the folder lies beside the package.
+    return shipped if shipped.is_dir() else pathlib.Path(__file__).parents[1] / "configs"
+
+
 def _read(reference: str) -> str:
     path = pathlib.Path(reference).expanduser()
     if path.is_file():
         return path.read_text()
-    shipped = importlib.resources.files("tfdeid") / "configs"
-    if not shipped.is_dir():  # In a source tree the folder lies beside the package.
-        shipped = pathlib.Path(__file__).parents[1] / "configs"
     # A path such as configs/x.yaml, pasted from the README, works outside the source tree too.
-    candidate = shipped / path.name
+    candidate = _shipped() / path.name
     if candidate.is_file():
         return candidate.read_text()
-    known = [entry.name for entry in shipped.iterdir() if entry.name.endswith(".yaml")] if shipped.is_dir() else []
+    known = [entry.name for entry in _shipped().iterdir() if entry.name.endswith(".yaml")] if _shipped().is_dir() else []
     raise unknown_name("configuration file", reference, known)

@@ -83,7 +83,10 @@ def test_images_of_several_sizes_need_a_size(shared_tfds):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dataset": "cifar10_deid/structural_50_75"}, r"This makes it: python -m beam\.deid --dataset cifar10 .*--output_dir"),
+        (
+            {"dataset": "cifar10_deid/structural_50_75"},
+            r"makes it: .* --config configs/cifar10_structural_50_to_75\.yaml --data_dir",
+        ),
         ({"dataset": "cifar10_deid/plain_32_75"}, "unknown dataset"),
         ({"dataset": "lfw_subset"}, "unknown dataset 'lfw_subset'"),
     ],
@@ -98,10 +101,28 @@ def test_an_unknown_split_names_the_known_ones(config):
         ImageData(config, "tests")
 
 
+@pytest.mark.parametrize("split", ["test[abc]", "train[0%:", "test[:999999]", "test[:0]", "test[5:2]"])
+def test_a_split_that_cannot_be_is_refused(config, split):
+    with pytest.raises(DeidError, match="split"):
+        ImageData(config, split)
+
+
+def test_splits_are_joined(config):
+    assert ImageData(config, "train+test").size == 200
+
+
 def test_values_are_checked():
-    for bad in ({"image_size": 1}, {"shuffle_buffer": 0}, {"rotation": 200}):
+    for bad in (
+        {"image_size": 1},
+        {"image_size": "75"},
+        {"shuffle_buffer": 0},
+        {"rotation": 200},
+        {"shift": "far"},
+        {"fill": 0.5},
+    ):
         with pytest.raises(DeidError, match=next(iter(bad))):
             DataConfig(**bad)
+    assert DataConfig(shift="1e-1").shift == 0.1  # So YAML gives it.
 
 
 def test_what_a_network_cannot_be_tested_on_is_refused(config, faces, faces_of_another_key):

@@ -88,8 +88,13 @@ def test_load_returns_what_tfds_returns(sample):
     ("name", "command"),
     [
         ("lfw_subset_deid", r"python -m beam\.deid --output_dir"),
-        ("cifar10_deid", r"python -m beam\.deid --dataset cifar10 --output_dir"),
+        ("cifar10_deid", r"python -m beam\.deid --dataset cifar10 --data_dir"),
         ("cifar10_deid/structural_32_64", "--dataset cifar10 --scheme structural --input_size 32 --output_size 64"),
+        (
+            "c_deid/structural_32_64_coordinate_decimals0_grayscale1",
+            "64 --coordinate_decimals 0 --grayscale true",
+        ),
+        ("imagenet2012_deid/structural_32_224", "--config configs/imagenet139_structural.yaml"),
     ],
 )
 def test_a_missing_dataset_names_the_command_that_makes_it(tmp_path, name, command):

@@ -12,9 +12,11 @@ import sklearn.metrics
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from tfdeid import DeidError, Key
+from tfdeid import DeidConfig, Deidentifier, DeidError, Key
 from tfdeid.cli import main
+from tfdeid.data.draw import read_images
 from tfdeid.evaluate import run
+from tfdeid.train.classify import classify
 from tfdeid.train.evaluation import Evaluation
 from tfdeid.train.report import draw_confusion, table
 
@@ -87,7 +89,7 @@ def private_images(tmp_path) -> list[str]:
     """Returns four files of faces and four of other things, that the network was trained on after de-identification."""
     import skimage.data
 
-    faces = (skimage.data.lfw_subset() * 255).astype(np.uint8)
+    faces = np.floor(255 * skimage.data.lfw_subset() + 0.5).astype(np.uint8)
     paths = [tmp_path / f"{k}.png" for k in (0, 1, 2, 3, 100, 101, 102, 103)]
     for path in paths:
         Image.fromarray(faces[int(path.stem)]).save(path)
@@ -99,6 +101,21 @@ def test_private_images_are_de_identified_and_classified(private_images, finishe
     named = [line.rpartition(": ")[2].split()[0] for line in capsys.readouterr().out.splitlines()]
     right = np.array(named) == np.repeat(["face", "nonface"], 4)
     assert right.mean() >= 0.75
+
+
+def test_a_private_image_is_classified_as_its_record_in_the_dataset(private_images, finished, faces):
+    key = Key.load(faces / "key")
+    records = {record["id"]: record["image"] for split in ("train", "test") for record in stored(faces, split)}
+    images = read_images(private_images)
+    deidentified = np.stack([Deidentifier(DeidConfig(output_size=32), key)(image) for image in images])
+    known = {image.tobytes() for image in records.values()}
+    assert all(image.tobytes() in known for image in deidentified)
+    logits = keras.saving.load_model(finished.path / "last.keras")(deidentified)
+    np.testing.assert_allclose(classify(images, finished, key), keras.ops.softmax(logits), atol=1e-5)
+
+
+def stored(faces, split):
+    return tfds.as_numpy(tfds.load("lfw_subset_deid", split=split, data_dir=faces))
 
 
 def test_another_key_is_refused(private_images, finished, tmp_path, capsys):

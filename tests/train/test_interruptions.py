@@ -64,7 +64,7 @@ def test_a_run_that_is_killed_ends_with_the_weights_of_one_that_is_not(arguments
         np.testing.assert_array_equal(again[name], value, err_msg=name)
 
 
-# Two devices of one machine: gradients are summed, and both copies of every variable stay the same.
+# Two devices of one machine: gradients are summed, and both copies of every variable are the same at the end.
 MIRRORED = """
 import sys
 import numpy as np, tensorflow as tf
@@ -78,7 +78,9 @@ trainers = []
 original = trainer._Trainer.run
 trainer._Trainer.run = lambda self: (trainers.append(self), original(self))[1]
 run(sys.argv[1:])
-for variable in trainers[0]._model.trainable_variables:
+for variable in trainers[0]._model.variables:
+    if variable.dtype != "float32":
+        continue
     first, second = (copy.numpy() for copy in variable.value.values)
     np.testing.assert_array_equal(first, second)
 
@@ -104,24 +106,50 @@ def test_two_devices_of_one_machine(arguments, tmp_path):
     assert history[-1]["loss"] < 0.8 * history[0]["loss"]
 
 
-def test_two_machines(arguments, tmp_path):
+# A worker that tells at the end what its weights are.
+WORKER = """
+import hashlib, sys
+from tfdeid.train import trainer
+from tfdeid.train.__main__ import run
+
+trainers = []
+original = trainer._Trainer.run
+trainer._Trainer.run = lambda self: (trainers.append(self), original(self))[1]
+run(sys.argv[1:])
+weights = hashlib.sha256()
+for variable in trainers[0]._model.variables:
+    if variable.dtype == "float32":
+        weights.update(variable.numpy().tobytes())
+print("weights", weights.hexdigest())
+"""
+
+
+def run_two_workers(*options: str) -> list[str]:
     workers = []
     for _ in range(2):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             workers.append(f"127.0.0.1:{free.getsockname()[1]}")
-    cluster = {"worker": workers}
     processes = [
         start(
-            *arguments,
+            *options,
             "--strategy=multi_worker",
-            TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
+            program=WORKER,
+            TF_CONFIG=json.dumps({"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}),
         )
         for index in range(2)
     ]
-    chief, other = (finish(process) for process in processes)
+    return [finish(process) for process in processes]
+
+
+def test_two_machines(arguments, tmp_path):
+    chief, other = run_two_workers(*arguments, "--epochs=2")
     assert "devices: 2" in chief and "next: python -m tfdeid.evaluate" in chief
     assert "epoch" not in other  # Only the chief speaks and writes.
+    assert chief.splitlines()[-1] == other.splitlines()[-1]
+    chief, other = run_two_workers(*arguments)
+    assert "going on after epoch 2 of 3" in chief
+    assert chief.splitlines()[-1] == other.splitlines()[-1]
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert len(record["history"]) == 3 and record["history"][-1]["loss"] < 0.8 * record["history"][0]["loss"]
     assert record["results"]["epochs"] == 3

@@ -66,7 +66,7 @@ def test_optimizers():
         ({"schedule": "0 x 1e-4"}, "schedule must be"),
         ({"schedule": "3 x 0"}, "above 0"),
         ({"optimizer": "adm"}, "Did you mean 'adam'"),
-        ({"epochs": 0}, "epochs must be a whole number of at least 1, epochs was 0"),
+        ({"epochs": 0}, "epochs must be a whole number of at least 1 and .*, epochs was 0"),
         ({"batch_size": 2.5}, "batch_size must be a whole number"),
         ({"weight_decay": -1}, r"weight_decay must be in \[0, 1\)"),
         ({"weight_decay": "much"}, "weight_decay must be a number, it was 'much'"),

@@ -13,12 +13,14 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.train.conftest import QUICK
 from tfdeid import DeidError
 from tfdeid.data.batches import DataConfig, ImageData
 from tfdeid.evaluate import run as evaluate
 from tfdeid.terminal import run_command
+from tfdeid.train import trainer
 from tfdeid.train.__main__ import run
 from tfdeid.train.config import TrainConfig
 from tfdeid.train.run_dir import RunDir
@@ -73,6 +75,8 @@ def test_a_finished_run_is_complete(finished, faces_config, capsys):
     [
         ({}, {"seed": 3}, "another configuration: seed was 0, now 3"),
         ({"rotation": 3.0}, {}, r"rotation was 15\.0, now 3\.0"),
+        ({"image_size": 40}, {}, "image_size was None, now 40; train_data was .*'image_size': 32"),
+        ({"cache": True}, {}, "cache was False, now True"),
         ({"train_split": "train[:50%]"}, {"schedule": "1 x 1e-3"}, "schedule was .*train_split was 'train', now"),
     ],
 )
@@ -112,6 +116,41 @@ def test_what_cannot_be_trained_is_refused_and_may_be_mended_in_place(faces_conf
 def test_a_loss_that_is_no_number_is_one_clear_error(faces_config, tmp_path):
     with pytest.raises(DeidError, match=r"loss must be a finite number.*epoch [12]\b.*lower learning rate"):
         train(faces_config, TrainConfig(**{**QUICK, "schedule": "2 x 1e30"}), str(tmp_path / "run"))
+
+
+def test_weights_that_are_broken_by_the_last_step_are_not_kept(faces_config, tmp_path):
+    """One step an epoch: its loss is that of the weights before it."""
+    data = dataclasses.replace(faces_config, train_split="train[:16]")
+    with pytest.raises(DeidError, match="loss must be a finite number.*epoch 1"):
+        train(data, TrainConfig(**{**QUICK, "schedule": "2 x 1e38"}), str(tmp_path / "run"))
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_a_folder_that_cannot_be_one_line(faces_config, tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(DeidError, match="folder|written|read"):
+            train(faces_config, TrainConfig(**QUICK), str(path))
+
+
+def test_what_is_left_of_the_very_first_write_is_no_hindrance(tmp_path):
+    (tmp_path / ".run.json.incomplete-1").touch()
+    assert RunDir.begin(tmp_path, {}, {}).history == []
+
+
+@pytest.mark.parametrize(
+    ("cluster", "task", "is_chief"),
+    [
+        ({"chief": ["a:1"], "worker": ["b:1"]}, ("chief", 0), True),
+        ({"chief": ["a:1"], "worker": ["b:1"]}, ("worker", 0), False),
+        ({"worker": ["a:1", "b:1"]}, ("worker", 0), True),
+        ({"worker": ["a:1", "b:1"]}, ("worker", 1), False),
+    ],
+)
+def test_one_worker_is_the_chief(cluster, task, is_chief):
+    spec = tf.train.ClusterSpec(cluster)
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(spec, task_type=task[0], task_id=task[1])
+    assert trainer._is_chief(resolver) == is_chief
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(faces_config, tmp_path, monkeypatch):
@@ -196,8 +235,7 @@ def test_the_summary_names_the_next_command(arguments, finished, capsys, faces_c
     assert f"next: python -m tfdeid.evaluate {finished.path}" in capsys.readouterr().out
 
 
-def test_plain_and_de_identified_data_come_in_the_same_batches(faces_config):
-    """Size and classes are read from the data alone."""
+def test_batches_are_bytes_of_the_size_that_the_data_have(faces_config):
     data = ImageData(faces_config, "train")
     images, labels = next(iter(data.train_batches(16, 0, 0)))
     assert images.shape == (16, 32, 32, 1) and images.dtype == np.uint8 and labels.dtype == np.int64

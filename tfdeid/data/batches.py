@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfdeid.config import number
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.naming import SUFFIX, making_command
-from tfdeid.data.tfds_store import TfdsStore
+from tfdeid.data.tfds_store import MissingDatasetError, TfdsStore
 from tfdeid.errors import DeidError, unknown_name
 
 if TYPE_CHECKING:
@@ -56,11 +57,13 @@ class DataConfig:
     def __post_init__(self) -> None:
         from tfdeid.data.augment import RandomAffine
 
-        RandomAffine(self.rotation, self.shift, self.flip, self.fill)
-        for name, low in (("image_size", 2), ("shuffle_buffer", 1)):
+        for name in ("rotation", "shift"):
+            object.__setattr__(self, name, number(name, getattr(self, name)))
+        for name, low in (("image_size", 2), ("shuffle_buffer", 1), ("fill", 0)):
             value = getattr(self, name)
-            if value is not None and value < low:
-                raise DeidError(f"{name} must be at least {low}, {name} was {value}.")
+            if not (value is None and name == "image_size") and not (type(value) is int and value >= low):
+                raise DeidError(f"{name} must be a whole number of at least {low}, {name} was {value!r}.")
+        RandomAffine(self.rotation, self.shift, self.flip, self.fill)
 
 
 class ImageData:
@@ -88,11 +91,11 @@ class ImageData:
         if height == width and resizing == [height]:
             resizing = []
         self._store, self.resizing = store, resizing
-        if split.partition("[")[0] not in builder.info.splits:
-            raise unknown_name("split", split, builder.info.splits)
         self._split = split
+        self._cached: tf.data.Dataset | None = None
+        self._tests: dict[int, tf.data.Dataset] = {}
         self.name = builder.info.full_name
-        self.size: int = builder.info.splits[split].num_examples
+        self.size: int = _size(builder.info, split)
         self.label_names: list[str] = store.label_names
         self.channels: int = channels
         self.facts = read_facts(builder.data_dir) or {"source": store.name, "source_version": store.version}
@@ -102,6 +105,8 @@ class ImageData:
 
     def train_batches(self, batch_size: int, seed: int, epoch: int, shard: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
         """Returns an epoch's batches, in an order drawn from (seed, epoch): the same on every run and machine.
+
+        (As long as TensorFlow's global seed is the same too, which `Dataset.shuffle` takes into account.)
 
         Files and encoded records are shuffled, which takes a tenth of the memory that pixels would. What does not fill the
         last batch is left out; which examples that are differs from epoch to epoch.
@@ -127,8 +132,10 @@ class ImageData:
         """Returns all examples in stored order, as uint8[B, S, S, C] and int64[B]; the last batch may be smaller."""
         import tensorflow as tf
 
-        images = self._records(None).map(self._decode, tf.data.AUTOTUNE)
-        return images.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+        if batch_size not in self._tests:  # Built once: every graph leaves something behind.
+            images = self._records(None).map(self._decode, tf.data.AUTOTUNE)
+            self._tests[batch_size] = images.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+        return self._tests[batch_size]
 
     def _records(self, shuffle_seed: int | None) -> tf.data.Dataset:
         """Returns encoded images and labels; with a seed, files are shuffled and interleaved."""
@@ -150,8 +157,6 @@ class ImageData:
             self._cached = records = records.cache()
         return records
 
-    _cached: tf.data.Dataset | None = None
-
     def _decode(self, encoded: Any, label: Any) -> tuple[Any, Any]:
         import tensorflow as tf
 
@@ -163,11 +168,23 @@ class ImageData:
         return tf.ensure_shape(image, (self.image_size, self.image_size, self.channels)), label
 
 
+def _size(info: Any, split: str) -> int:
+    try:
+        size = info.splits[split].num_examples
+    except (ValueError, KeyError):
+        raise DeidError(
+            f"{unknown_name('split', split, info.splits)} A part is written train[:1000], train[20%:] or train+test."
+        ) from None
+    if size < 1:
+        raise DeidError(f"a split must have examples, {split!r} of {info.full_name} has none.")
+    return size
+
+
 def read(batches: Iterable[Any], name: str) -> Iterator[Any]:
     """Yields batches; what is damaged is one clear error.
 
     Raises:
-      DeidError: a file of the dataset of that name is damaged or gone.
+      DeidError: a file of the dataset of that name is damaged or gone, or another worker is.
     """
     import tensorflow as tf
 
@@ -175,6 +192,8 @@ def read(batches: Iterable[Any], name: str) -> Iterator[Any]:
         yield from batches
     except tf.errors.OpError as error:
         reason = re.sub(r"{{.*?}} *", "", str(error.message)).strip().splitlines()[0]
+        if "ollective" in reason:  # Workers agree on each batch.
+            raise DeidError(f"another worker has stopped ({reason}). Start all of them again: they go on together.") from error
         raise DeidError(f"{name} can't be read: {reason}. Copy or make the dataset again.") from error
 
 
@@ -210,16 +229,15 @@ def _open_store(dataset: str, config: DataConfig) -> tuple[TfdsStore, list[int]]
     resizing = [config.image_size] if config.image_size else []
     try:
         return TfdsStore(dataset, config.data_dir), resizing
-    except DeidError as error:
+    except MissingDatasetError as error:
         plain = _PLAIN.fullmatch(dataset.partition(":")[0])
         if not plain:
             if SUFFIX not in dataset:
                 raise
-            where = f" --output_dir {config.data_dir}" if config.data_dir else ""
-            raise DeidError(f"{error} This makes it: {making_command(dataset)}{where}") from error
+            raise DeidError(f"{error} This makes it: {making_command(dataset, config.data_dir)}") from error
         # `plain` is nothing but resizing, which the loader can do just as well.
         sizes = [int(plain["input_size"]), int(plain["output_size"])]
         try:
             return TfdsStore(plain["source"], config.data_dir), [*dict.fromkeys(sizes), *resizing]
-        except DeidError:
+        except MissingDatasetError:
             raise error from None

@@ -58,7 +58,7 @@ def _builder(name: str, data_dir: epath.PathLike | None) -> Any:
         return tfds.builder(name, data_dir=data_dir)
     except (tfds.core.DatasetNotFoundError, FileNotFoundError) as error:
         where = epath.Path(data_dir or tfds.core.constants.DATA_DIR)
-        command = making_command(name) + (f" --output_dir {data_dir}" if data_dir else "")
+        command = making_command(name, data_dir)
         unfinished = _unfinished(where / name.split(":")[0])
         if unfinished:
             raise DeidError(

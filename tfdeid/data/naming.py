@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
+from tfdeid.config import experiment_on
+from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError
 
 VERSION = "1.0.0"
@@ -29,15 +32,31 @@ def shard_name(dataset: str, split: str, file_format: str, index: int, count: in
     return f"{dataset}-{split}.{file_format}-{index:05d}-of-{count:05d}"
 
 
-def making_command(name: str) -> str:
-    """Returns the command that makes the dataset which a `tfdeid.load` name stands for."""
+def making_command(name: str, data_dir: object = None) -> str:
+    """Returns the command that makes the dataset which a `tfdeid.load` name stands for, in a data directory (TFDS's own)."""
     dataset, _, config = name.partition("/")
-    dataset = dataset.split(":")[0]
-    command = ["python -m beam.deid"]
+    dataset, config = dataset.split(":")[0], config.split(":")[0]
+    experiment = experiment_on(f"{dataset}/{config}")
     source = dataset.removesuffix(SUFFIX)
-    if source != "lfw_subset":
+    command = ["python -m beam.deid"]
+    if experiment:
+        command.append(f"--config configs/{experiment}")
+    elif source != "lfw_subset":
         command.append(f"--dataset {source}")
-    fields = re.fullmatch(r"(?P<scheme>[a-z_]+?)_(?P<input_size>\d+)_(?P<output_size>\d+)(_.*)?", config.split(":")[0])
-    if fields:
-        command += [f"--{field} {fields[field]}" for field in ("scheme", "input_size", "output_size")]
+    if not experiment:
+        command += [f"--{field} {value}" for field, value in _deid_fields(config).items()]
+    if data_dir:
+        command += [f"--data_dir {data_dir}"] * (source != "lfw_subset") + [f"--output_dir {data_dir}"]
     return " ".join(command)
+
+
+def _deid_fields(config: str) -> dict[str, str]:
+    """Reads a configuration's name, as `DeidConfig.name` writes it; {} for what is none."""
+    others = "|".join(field.name for field in dataclasses.fields(DeidConfig)[3:])
+    fields = re.fullmatch(rf"(?P<scheme>[a-z_]+?)_(?P<input_size>\d+)_(?P<output_size>\d+)(?P<rest>(_({others}).+)*)", config)
+    if not fields:
+        return {}
+    found = {name: fields[name] for name in ("scheme", "input_size", "output_size")}
+    rest = re.split(rf"_({others})", fields["rest"])[1:]
+    found |= dict(zip(rest[::2], rest[1::2], strict=True))
+    return {name: "true" if (name, value) == ("grayscale", "1") else value for name, value in found.items()}

@@ -19,6 +19,10 @@ _BATCH_SIZE = 32  # Encoded images that a worker holds.
 _CHANNELS = {1: 1, 3: 3, 4: 3}  # stored -> decoded: transparency is laid on white
 
 
+class MissingDatasetError(DeidError):
+    """There is no such dataset; other errors are about one that is there."""
+
+
 class TfdsStore:
     """A dataset that TFDS has prepared in `data_dir`. Nothing is downloaded and the dataset's code is not needed.
 
@@ -132,8 +136,8 @@ def _dataset_folder(dataset: str, data_dir: str | None) -> epath.Path:
     hint = "Nothing is downloaded: prepare it (tfds build), or name its folder by data_dir."
     prepared = _prepared(root)
     if not prepared:
-        raise DeidError(f"dataset {dataset!r} is not prepared: there is no dataset in {root}. {hint}")
-    raise DeidError(f"{unknown_name('dataset', dataset, prepared)} Looked in {root}. {hint}")
+        raise MissingDatasetError(f"dataset {dataset!r} is not prepared: there is no dataset in {root}. {hint}")
+    raise MissingDatasetError(f"{unknown_name('dataset', dataset, prepared)} Looked in {root}. {hint}")
 
 
 def _versions(folder: epath.Path) -> list[Any]:

@@ -7,15 +7,13 @@ import math
 import re
 from typing import Any
 
+from tfdeid.config import number
 from tfdeid.errors import DeidError, unknown_name
 
 OPTIMIZERS = ("rmsprop", "adam")
 WEIGHT_DECAYS = ("decoupled", "learning_rate")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 STRATEGIES = ("none", "mirrored", "multi_worker")
-
-# A run may go on with other values of these: none of them is part of what is computed.
-_NOT_IDENTITY = ("epochs", "strategy")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +40,7 @@ class TrainConfig:
     """What weight_decay means. decoupled: each step takes learning rate x weight_decay of every weight off it. learning_rate:
     the learning rate is divided by 1 + weight_decay x steps so far, as by `decay` in the Keras of the paper's time."""
     precision: str = "float32"
-    """float32, or mixed_bfloat16 or mixed_float16: half-size numbers but for weights and logits."""
+    """float32, or mixed_bfloat16 or mixed_float16: numbers of half the size between layers; weights and logits stay float32."""
     seed: int = 0
     """Seed of weights, order and augmentation."""
     deterministic: bool = False
@@ -61,10 +59,10 @@ class TrainConfig:
                 raise unknown_name(name, str(getattr(self, name)), known)
         for name, low in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
             value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < low):
-                raise DeidError(f"{name} must be a whole number of at least {low}, {name} was {value!r}.")
+            if value is not None and (not isinstance(value, int) or not low <= value < 2**32):
+                raise DeidError(f"{name} must be a whole number of at least {low} and below 2^32, {name} was {value!r}.")
         # YAML takes 1e-6 for a string: its floats need a point.
-        object.__setattr__(self, "weight_decay", _number("weight_decay", self.weight_decay))
+        object.__setattr__(self, "weight_decay", number("weight_decay", self.weight_decay))
         if not 0 <= self.weight_decay < 1:
             raise DeidError(f"weight_decay must be in [0, 1), weight_decay was {self.weight_decay}.")
         _ = self.pieces
@@ -80,7 +78,7 @@ class TrainConfig:
                     f"schedule must be epochs x learning rate, separated by commas, as in '250 x 1e-3, 100 x 5e-4'; "
                     f"a piece was {piece.strip()!r}."
                 )
-            rate = _number("a learning rate", match[2])
+            rate = number("a learning rate", match[2])
             if not 0 < rate < math.inf:
                 raise DeidError(f"a learning rate must be above 0, it was {match[2]}.")
             pieces.append((int(match[1]), rate))
@@ -93,11 +91,4 @@ class TrainConfig:
 
     def identity(self) -> dict[str, Any]:
         """Returns what a run can't change when it goes on."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name not in _NOT_IDENTITY}
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise DeidError(f"{name} must be a number, it was {value!r}.") from None
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "epochs"}

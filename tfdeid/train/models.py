@@ -57,8 +57,8 @@ def _application(name: str, images: Any, num_classes: int) -> Any:
     except ValueError as error:
         shape = "x".join(map(str, images.shape[1:]))
         raise DeidError(f"{name} does not take images of {shape}: {error}") from error
-    # Newer families take pixels as they are.
-    scales_itself = any(isinstance(layer, layers.Rescaling) for layer in network.layers)
+    # Newer families take pixels as they are: EfficientNet and MobileNetV3 rescale, ConvNeXt normalizes.
+    scales_itself = any(isinstance(layer, (layers.Rescaling, layers.Normalization)) for layer in network.layers)
     return network(keras.ops.cast(images, "float32") if scales_itself else _scaled(images))
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -30,7 +31,7 @@ class RunDir:
     """
 
     def __init__(self, path: epath.PathLike, record: dict[str, Any]):
-        self.path = epath.Path(path)
+        self.path = epath.Path(path).expanduser()
         self.record = record
 
     @classmethod
@@ -63,11 +64,11 @@ class RunDir:
         path = epath.Path(path).expanduser()
         found = _read(path)
         if found is None or not found.get("checkpoints"):
-            if writes and found is None and path.exists() and any(path.iterdir()):
+            if writes and found is None and _holds_other_things(path):
                 raise DeidError(f"{path} holds files that are not of a training run. Choose another --run_dir.")
             run = cls(path, {**record, "identity": dict(identity), "history": [], "checkpoints": {}})
             if writes:
-                run.write(run.record)
+                run._write(run.record)
             return run
         # As JSON gives it back, where tuples are lists.
         wanted, begun = json.loads(json.dumps(identity)), found.get("identity", {})
@@ -76,7 +77,7 @@ class RunDir:
             changes = "; ".join(f"{name} was {begun.get(name)!r}, now {wanted.get(name)!r}" for name in differing)
             raise DeidError(f"{path} is the run of another configuration: {changes}. Choose another --run_dir.")
         kept = {name: found[name] for name in ("identity", "history", "checkpoints")}
-        return cls(path, {**found, **record, **kept})
+        return cls(path, {**record, **kept})
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -103,15 +104,16 @@ class RunDir:
             self._folder.mkdir(parents=True, exist_ok=True)
             tf.train.Checkpoint(**{name: list(values) for name, values in variables.items()}).write(self._prefix(epoch))
             write_text(self.path / "log.csv", _csv(history))
-            self.write({**self.record, "history": history, "checkpoints": checkpoints})
+            write_text(self.path / "run.json", _json({**self.record, "history": history, "checkpoints": checkpoints}))
         except (OSError, tf.errors.OpError) as error:
             self._drop_checkpoints(keep=set(self.record["checkpoints"].values()))
-            reason = getattr(error, "strerror", None) or str(getattr(error, "message", error)).splitlines()[0]
+            reason = _reason(error)
             kept = "the last one before it is kept" if self.history else "there was none before it"
             raise DeidError(
                 f"the checkpoint of epoch {epoch} can't be written to {self.path}: {reason}. Nothing half-written is left, and "
                 f"{kept}. Make room, and run the same command again."
             ) from error
+        self.record = {**self.record, "history": history, "checkpoints": checkpoints}
         self._drop_checkpoints(keep=set(checkpoints.values()))
 
     def restore(self, variables: Mapping[str, Sequence[tf.Variable]], which: str = LAST) -> None:
@@ -128,9 +130,17 @@ class RunDir:
         except (tf.errors.OpError, ValueError, IndexError, AssertionError) as error:
             raise DeidError(f"the checkpoint {self.checkpoint(which)} can't be read: {str(error).splitlines()[0]}") from error
 
-    def write(self, record: dict[str, Any]) -> None:
-        """Replaces `run.json`."""
-        write_text(self.path / "run.json", json.dumps(record, indent=1) + "\n")
+    def write_results(self, results: dict[str, Any]) -> None:
+        """Puts the results of the whole run into `run.json`."""
+        self._write({**self.record, "results": results})
+
+    def _write(self, record: dict[str, Any]) -> None:
+        try:
+            write_text(self.path / "run.json", _json(record))
+        except OSError as error:
+            raise DeidError(
+                f"{self.path} can't be written: {_reason(error)}. Choose another --run_dir, or make room."
+            ) from error
         self.record = record
 
     @property
@@ -144,16 +154,35 @@ class RunDir:
         kept = {epath.Path(self._prefix(epoch)).name for epoch in keep}
         for path in list(self._folder.iterdir()) if self._folder.exists() else []:
             if path.name.partition(".")[0] not in kept:
-                path.rmtree() if path.is_dir() else path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # What can't be deleted now is the next epoch's to delete.
+                    path.rmtree() if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _read(path: epath.Path) -> dict[str, Any] | None:
     if not (path / "run.json").exists():
         return None
     try:
-        return json.loads((path / "run.json").read_text())
-    except ValueError as error:
-        raise DeidError(f"{path / 'run.json'} is damaged: {error}. Choose another --run_dir.") from error
+        record = json.loads((path / "run.json").read_text())
+    except (ValueError, OSError) as error:
+        raise DeidError(f"{path / 'run.json'} can't be read: {error}. Choose another --run_dir.") from error
+    if not isinstance(record, dict) or not {"history", "checkpoints"} <= record.keys():
+        raise DeidError(f"{path / 'run.json'} is not that of a training run. Choose another --run_dir.")
+    return record
+
+
+def _holds_other_things(path: epath.Path) -> bool:
+    """Tells whether a folder without a run.json holds more than what a run leaves that was killed while it wrote that."""
+    if path.exists() and not path.is_dir():
+        raise DeidError(f"{path} must be a folder, it is a file. Choose another --run_dir.")
+    return path.exists() and any(not file.name.startswith(".run.json.incomplete-") for file in path.iterdir())
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(getattr(error, "message", error)).splitlines()[0]
+
+
+def _json(record: Mapping[str, Any]) -> str:
+    return json.dumps(record, indent=1) + "\n"
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

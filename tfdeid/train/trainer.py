@@ -55,7 +55,7 @@ def train(data_config: DataConfig, config: TrainConfig, run_path: str) -> RunDir
             f"batch_size must be a multiple of the {strategy.num_replicas_in_sync} devices, it was {config.batch_size}."
         )
     resolver = strategy.cluster_resolver if config.strategy == "multi_worker" else None
-    is_chief = resolver is None or resolver.task_type in (None, "chief") or resolver.task_id == 0
+    is_chief = resolver is None or _is_chief(resolver)
     record, identity = _record(data_config, config, train_data), _identity(data_config, config, train_data, test_data)
     run = RunDir.begin(run_path, record, identity, writes=is_chief)
     return _Trainer(train_data, test_data, data_config, config, run, strategy, is_chief).run()
@@ -72,6 +72,13 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
         except (ValueError, RuntimeError, tf.errors.OpError) as error:
             raise DeidError(f"the workers can't be joined by TF_CONFIG: {str(error).splitlines()[0]}") from error
     return tf.distribute.get_strategy()
+
+
+def _is_chief(resolver: tf.distribute.cluster_resolver.ClusterResolver) -> bool:
+    """Tells whether this process is the one of TF_CONFIG's cluster that speaks and writes."""
+    if "chief" in resolver.cluster_spec().jobs:
+        return resolver.task_type == "chief"
+    return resolver.task_type == "worker" and resolver.task_id == 0
 
 
 class _Trainer:
@@ -162,6 +169,7 @@ class _Trainer:
                 (context.input_pipeline_id, context.num_input_pipelines),
             )
         )
+        learning_rate = _learning_rate(self._optimizer)
         started = time.perf_counter()
         waited, loss, right = 0.0, tf.constant(0.0), tf.constant(0, tf.int64)
         # None: shown on a terminal only; a log gets the line at the end.
@@ -172,7 +180,7 @@ class _Trainer:
                 asked = time.perf_counter()
                 images, labels = next(iterator)
                 waited += time.perf_counter() - asked
-                step_loss, step_right = self._step(images, labels, tf.constant(epoch * self._steps + k, tf.int64))
+                step_loss, step_right = self._take_step(images, labels, epoch * self._steps + k)
                 loss, right = loss + step_loss, right + step_right
                 bar.update()
                 if time.perf_counter() - looked > _SECONDS_BETWEEN_LOOKS:  # Looking waits for the device.
@@ -182,12 +190,15 @@ class _Trainer:
                     looked = time.perf_counter()
         seen = self._steps * self._config.batch_size
         self._check(float(loss), epoch, self._steps - 1)
+        self._average_statistics()
         seconds = time.perf_counter() - started
         # The others wait for the chief at the next epoch's first step.
-        test_accuracy, test_loss = self._test() if self._is_chief else (math.nan, math.nan)
+        test_accuracy, test_loss = self._test() if self._is_chief else (0.0, 0.0)
+        # The last step's loss was that of the weights before it.
+        self._check(test_loss, epoch, self._steps - 1)
         return {
             "epoch": epoch + 1,
-            "learning_rate": float(_schedule(self._optimizer)(epoch * self._steps)),
+            "learning_rate": learning_rate,
             "loss": float(loss) / seen,
             "accuracy": int(right) / seen,
             "test_loss": test_loss,
@@ -196,6 +207,32 @@ class _Trainer:
             "images_per_second": round(seen / seconds, 1),
             "share_of_time_waiting_for_data": round(waited / seconds, 4),
         }
+
+    def _take_step(self, images: Any, labels: Any, number: int) -> tuple[Any, Any]:
+        try:
+            return self._step(images, labels, tf.constant(number, tf.int64))
+        except tf.errors.ResourceExhaustedError as error:
+            raise DeidError(
+                f"the device has too little memory for {self._config.model} in batches of {self._config.batch_size}. Use a "
+                "smaller --batch_size, or --precision mixed_bfloat16 (a GPU) for less."
+            ) from error
+        except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+            reason = str(error.message).splitlines()[0]
+            raise DeidError(f"another worker has stopped ({reason}). Start all of them again: they go on together.") from error
+
+    def _average_statistics(self) -> None:
+        """Gives all devices the mean of what each has seen (batch normalization), so that no share of the data goes unused."""
+        if self._strategy.num_replicas_in_sync == 1:
+            return
+        variables = [variable for variable in self._model.non_trainable_variables if variable.dtype.startswith("float")]
+
+        def average() -> None:
+            values = [tf.identity(variable.value) for variable in variables]  # On this device, so that it can be sent.
+            means = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, values)
+            for variable, mean in zip(variables, means, strict=True):
+                variable.assign(mean)
+
+        tf.function(self._strategy.run)(average)
 
     def _test(self) -> tuple[float, float]:
         return accuracy_and_loss(
@@ -229,7 +266,7 @@ class _Trainer:
             "best_epoch": best["epoch"],
             "seconds": round(sum(row["seconds"] for row in self._dir.history), 1),
         }
-        self._dir.write({**self._dir.record, "results": results})
+        self._dir.write_results(results)
 
     def _beginning(self, done: int, total: int) -> str:
         xla = "on (the train step is compiled)" if self._compiles else f"off for the network under {self._config.strategy}"
@@ -259,17 +296,22 @@ class _Trainer:
         writer = tf.summary.create_file_writer(str(self._dir.path / "tensorboard"))
 
         def log(row: dict[str, Any]) -> None:
-            with writer.as_default(step=row["epoch"]):
-                for name, value in row.items():
-                    tf.summary.scalar(name, value)
-            writer.flush()
+            try:
+                with writer.as_default(step=row["epoch"]):
+                    for name, value in row.items():
+                        tf.summary.scalar(name, value)
+                writer.flush()
+            except tf.errors.OpError as error:
+                raise DeidError(f"{self._dir.path / 'tensorboard'} can't be written: {error.message}. Make room.") from error
 
         yield log
         writer.close()
 
 
-def _schedule(optimizer: keras.optimizers.Optimizer) -> Any:
-    return getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
+def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """Returns the rate of the next step. In float16 steps that overflow are passed over, and do not count."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return float(inner._learning_rate(inner.iterations))
 
 
 def _line(row: dict[str, Any], total: int) -> str:
@@ -299,6 +341,10 @@ def _record(data_config: DataConfig, config: TrainConfig, data: ImageData) -> di
 def _identity(data_config: DataConfig, config: TrainConfig, train_data: ImageData, test_data: ImageData) -> dict[str, Any]:
     """Returns all that the weights depend on."""
     data = dataclasses.asdict(data_config)
-    for name in ("data_dir", "dataset", "test_dataset", "cache"):  # A dataset may have moved; what is in it counts.
+    for name in ("data_dir", "dataset", "test_dataset"):  # A dataset may have moved; what is in it counts.
         del data[name]
-    return {**config.identity(), **data, "train_data": train_data.facts, "test_data": test_data.facts}
+    contents = {
+        name: {**one.facts, "examples": one.size, "image_size": one.image_size, "resizing": one.resizing}
+        for name, one in (("train_data", train_data), ("test_data", test_data))
+    }
+    return {**config.identity(), **data, **contents}
