@@ -52,6 +52,8 @@ class DataConfig:
     """Augmentation: mirror every second image."""
     fill: int = 255
     """Augmentation: value of what was outside the image; 255 is white, the colour of the canvas."""
+    augment_encrypted: bool = False
+    """Augment also data of the scheme block_shuffle, although its blocks must stay whole and in place to be of use."""
 
     def __post_init__(self) -> None:
         from tfdeid.data.augment import RandomAffine

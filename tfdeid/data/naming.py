@@ -37,7 +37,9 @@ def making_command(name: str) -> str:
     source = dataset.removesuffix(SUFFIX)
     if source != "lfw_subset":
         command.append(f"--dataset {source}")
-    fields = re.fullmatch(r"(?P<scheme>[a-z_]+?)_(?P<input_size>\d+)_(?P<output_size>\d+)(_.*)?", config.split(":")[0])
+    fields = re.fullmatch(r"(?P<scheme>[a-z_]+?)_(?P<input_size>\d+)_(?P<output_size>\d+)(?P<rest>_.*)?", config.split(":")[0])
     if fields:
         command += [f"--{field} {fields[field]}" for field in ("scheme", "input_size", "output_size")]
+        if (fields["rest"] or "").endswith("_key_scopeimage"):
+            command.append("--key_scope image")
     return " ".join(command)

@@ -55,4 +55,10 @@ def _preparation(run: RunDir, key: Key | None) -> Callable[[np.ndarray], np.ndar
             f"{facts['key_fingerprint']}; the fingerprint was {key.fingerprint}."
         )
     deidentify = Deidentifier(DeidConfig(**facts["deid"]), key)
-    return lambda image: resized(deidentify(match_channels(image, network["channels"])))
+
+    def deidentified(image: np.ndarray) -> np.ndarray:
+        image = match_channels(image, network["channels"])
+        # With key_scope "image" an image needs an id that no other has.
+        return resized(deidentify(image, key.hmac("classify", str(image.shape), image.tobytes())[:16].hex()))
+
+    return deidentified
