@@ -85,10 +85,10 @@ class DeidConfig:
 
             check_channels(1)
         if self.scheme == "block_shuffle" and self.input_size % BLOCK:
-            nearest = self.input_size // BLOCK * BLOCK
+            below = self.input_size // BLOCK * BLOCK
             raise DeidError(
                 f"input_size must be a multiple of {BLOCK} for the scheme 'block_shuffle', which works on blocks of {BLOCK} x "
-                f"{BLOCK} pixels; input_size was {self.input_size}. Use {nearest or BLOCK} or {nearest + BLOCK}."
+                f"{BLOCK} pixels; input_size was {self.input_size}. Use {f'{below} or ' if below else ''}{below + BLOCK}."
             )
         domain = 9999 // 10**self.coordinate_decimals
         if self.scheme == "structural" and self.input_size > domain:

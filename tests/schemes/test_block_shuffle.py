@@ -17,6 +17,8 @@ from tfdeid.schemes.keystream import KeyStream
 
 RANDOM = np.random.RandomState(0)
 KEY = Key.generate()
+# Digests of small encrypted images under the fixed key.
+PINNED = ["4dbffe06cedf63d3", "be72ad95007c2290", "66230ed20f0960bf"]
 
 
 def scheme(size: int, key: Key = KEY, **values) -> BlockShuffle:
@@ -88,9 +90,6 @@ def test_same_key_same_pixels_in_every_process(fixed_key):
     assert [hashlib.sha256(each.tobytes()).hexdigest()[:16] for each in (shared, gray, own)] == PINNED
 
 
-PINNED = ["", "", ""]
-
-
 def test_another_key_and_another_image_give_other_pixels():
     image = image_of(16)
     first = scheme(16).encrypt(image)
@@ -110,9 +109,9 @@ def test_an_image_is_stretched_after_encryption(channels):
     np.testing.assert_array_equal(Deidentifier(config, KEY)(image), expected)
 
 
-@pytest.mark.parametrize(("size", "advice"), [(50, "Use 48 or 52"), (2, "Use 4 or 4|Use 4")])
+@pytest.mark.parametrize(("size", "advice"), [(50, "Use 48 or 52"), (2, "Use 4")])
 def test_the_input_size_must_be_a_multiple_of_the_block(size, advice):
-    with pytest.raises(DeidError, match=rf"multiple of 4 .*input_size was {size}\. ({advice})"):
+    with pytest.raises(DeidError, match=rf"multiple of 4 .*input_size was {size}\. {advice}"):
         DeidConfig("block_shuffle", size)
 
 

@@ -75,7 +75,7 @@ def _draw(stream: KeyStream, channels: int) -> Mask:
 
 
 def _split(image: np.ndarray) -> npt.NDArray[np.uint8]:
-    """Returns the halves of all blocks, uint8[M, blocks]: a row holds one place's halves, so that shuffling copies whole rows."""
+    """Returns all halves, uint8[M, blocks]: a row is one place in all blocks, so that shuffling copies whole rows."""
     across, channels = image.shape[0] // BLOCK, image.shape[2]
     blocks = image.reshape(across, BLOCK, across, BLOCK, channels).transpose(1, 3, 4, 0, 2)
     values = blocks.reshape(-1, across * across)

@@ -310,12 +310,7 @@ def _record(data_config: DataConfig, config: TrainConfig, data: ImageData) -> di
 def _identity(data_config: DataConfig, config: TrainConfig, train_data: ImageData, test_data: ImageData) -> dict[str, Any]:
     """Returns all that the weights depend on."""
     data = dataclasses.asdict(data_config)
-    for name in (
-        "data_dir",
-        "dataset",
-        "test_dataset",
-        "cache",
-        "augment_encrypted",
-    ):  # A dataset may have moved; what is in it counts.
+    # A dataset may have moved; what is in it counts.
+    for name in ("data_dir", "dataset", "test_dataset", "cache", "augment_encrypted"):
         del data[name]
     return {**config.identity(), **data, "train_data": train_data.facts, "test_data": test_data.facts}
