@@ -117,7 +117,7 @@ def _compile_kernels(deidentifier: Deidentifier, channels: int) -> None:
     notice = threading.Timer(1.0, print, ["compiling the kernels, once on this machine: about 20 s"], {"flush": True})
     notice.start()
     try:
-        deidentifier(np.zeros((2, 2, channels), np.uint8))
+        deidentifier(np.zeros((2, 2, channels), np.uint8), "start")
     finally:
         notice.cancel()
 

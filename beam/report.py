@@ -114,7 +114,7 @@ def write_failures(job: Job, tasks: list[ShardTask], reports: dict[str, ShardRep
                 if record_id not in failed:
                     continue
                 try:
-                    worker.deidentify(worker.prepare(example, Clock()), Clock())
+                    worker.deidentify(worker.prepare(example, Clock()), record_id, Clock())
                     reason = "succeeded when tried again"
                 except StageError as error:
                     reason = str(error.__cause__)

@@ -90,7 +90,7 @@ class Worker:
         self.source: Source = open_source(job.source)
         self._key = key
         self._deidentifier = Deidentifier(job.deid, key)
-        self._deidentifier(np.zeros((2, 2, job.channels), np.uint8))  # Loads the kernels.
+        self._deidentifier(np.zeros((2, 2, job.channels), np.uint8), "start")  # Loads the kernels.
 
     def record_id(self, split: str, example: Example) -> str:
         """Returns the record's id: 128 bits in hex, which without the key tell nothing of the source."""
@@ -102,10 +102,13 @@ class Worker:
             image = decode_image(example.image) if isinstance(example.image, bytes) else example.image
             return self._deidentifier.prepare(match_channels(image, self.job.channels))
 
-    def deidentify(self, prepared: np.ndarray, clock: Clock) -> np.ndarray:
-        """Returns the de-identified image; raises StageError where that fails."""
+    def deidentify(self, prepared: np.ndarray, record_id: str, clock: Clock) -> np.ndarray:
+        """Returns the de-identified image; raises StageError where that fails.
+
+        The record's id is the image's id, so that with the key the dataset alone is enough to decrypt it.
+        """
         with clock.stage("deidentify"):
-            return self._deidentifier(prepared)
+            return self._deidentifier(prepared, record_id)
 
     def records(self, split: str, examples: Iterable[Example], clock: Clock) -> Iterator[tuple[str, bytes | StageError]]:
         """Yields each record's id and its serialized tf.train.Example, or what failed in the image.
@@ -122,7 +125,7 @@ class Worker:
     def _record(self, record_id: str, label: int | None, prepared: np.ndarray | StageError, clock: Clock) -> bytes:
         if isinstance(prepared, StageError):
             raise prepared
-        image = self.deidentify(prepared, clock)
+        image = self.deidentify(prepared, record_id, clock)
         with clock.stage("encode"):
             return serialize_example(record_id, encode_png(image), label if self.job.label_names is not None else None)
 

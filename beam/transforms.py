@@ -23,6 +23,8 @@ class Deidentify(beam.PTransform):
     An image that can't be de-identified raises DeidError. To route such elements elsewhere, use the DoFn:
     `beam.ParDo(DeidentifyFn(config, key)).with_exception_handling()`.
 
+    Elements carry no ids, so a configuration with `key_scope` "image" is a DeidError.
+
     Args:
       config: what to do.
       key: a key *reference* that the workers can resolve, such as "gcp-secret:projects/..." or a file's path. Keys themselves
@@ -44,6 +46,11 @@ class DeidentifyFn(beam.DoFn):
     def __init__(self, config: DeidConfig, key: str | None = None, image_key: str = "image"):
         if isinstance(key, Key):
             raise DeidError("Deidentify takes a key reference, not a Key. Save the key with Key.save(path) and pass the path.")
+        if config.key_scope == "image":
+            raise DeidError(
+                "Deidentify knows no ids of images, which key_scope 'image' needs. Use key_scope 'dataset', or call "
+                "Deidentifier(config, key)(image, image_id) in a step of your own."
+            )
         self._config = config
         self._key_reference = key
         self._image_key = image_key

@@ -72,9 +72,25 @@ def test_preview_of_files_and_datasets(tmp_path):
     assert Image.open(output).size == (120 + 2 * 232 + 8, 3 * 232 + 8)
 
 
+def test_preview_of_a_rival(tmp_path):
+    main(["keygen", "--output", str(tmp_path / "key")])
+    (tmp_path / "c.yaml").write_text("deid: {scheme: negative_positive, key_scope: image}")
+    options = ["--config", str(tmp_path / "c.yaml"), "--key", str(tmp_path / "key"), "--output", str(tmp_path / "p.png")]
+    photo, top, left = np.asarray(Image.open(_astronaut())), 8 + 2 * 232, 120
+    for more, config in (
+        ([], DeidConfig("negative_positive", key_scope="image")),
+        (["--scheme", "block_shuffle", "--input_size", "48"], DeidConfig("block_shuffle", 48, key_scope="image")),
+    ):
+        assert main(["preview", *options, *more]) == 0
+        shown = np.asarray(Image.open(tmp_path / "p.png"))[top : top + 224, left : left + 224]
+        np.testing.assert_array_equal(shown, Deidentifier(config, Key.load(tmp_path / "key"))(photo, "preview 0"))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--scheme", "block_shuffle"], "multiple of 4"),
+        (["--scheme", "block_shufle"], "Did you mean 'block_shuffle'"),
         (["absent.png"], "absent.png can't be read"),
         (["--dataset", "lfw_subset", "--split", "tst"], "'test'"),
         (["--dataset", "lfw_subset", "--num_images", "0"], "num_images must be in"),

@@ -80,6 +80,22 @@ def test_map_raises_what_a_call_raises(deidentify):
         list(deidentify.map([COLOR, None, COLOR]))
 
 
+@pytest.mark.parametrize("scheme", ["negative_positive", "block_shuffle"])
+def test_masks_of_images_need_their_ids(key, scheme):
+    deidentify = Deidentifier(DeidConfig(scheme, **SMALL, key_scope="image"), key)
+    assert (deidentify(COLOR, "a") != deidentify(COLOR, "b")).any()
+    for call in (lambda: deidentify(COLOR), lambda: list(deidentify.map([COLOR]))):
+        with pytest.raises(DeidError, match="needs the id of each image, none was given"):
+            call()
+
+
+@pytest.mark.parametrize("scheme", ["structural", "vectorized", "plain", "negative_positive", "block_shuffle"])
+def test_with_one_mask_ids_are_of_no_account(key, scheme):
+    deidentify = Deidentifier(DeidConfig(scheme, **SMALL), key)
+    np.testing.assert_array_equal(deidentify(COLOR, "a"), deidentify(COLOR))
+    np.testing.assert_array_equal(next(deidentify.map([COLOR])), deidentify(COLOR))
+
+
 @pytest.mark.parametrize("size", [32, 50])
 def test_same_key_same_pixels_other_key_other_pixels(key, cifar10, size):
     config = DeidConfig(input_size=size, output_size=64)
@@ -116,6 +132,9 @@ def test_plain_is_bicubic_twice():
         ({"coordinate_decimals": 4}, "coordinate_decimals was 4"),
         ({"seed": -1}, "seed was -1"),
         ({"grayscale": "yes"}, "grayscale must be true or false"),
+        ({"key_scope": "images"}, "Did you mean 'image'"),
+        ({"key_scope": "image"}, "for the schemes negative_positive and block_shuffle alone, scheme was 'structural'"),
+        ({"scheme": "block_shuffle"}, "multiple of 4"),
         ({"input_size": 1000}, "at most 999 at coordinate_decimals 1"),
         ({"input_size": 100, "coordinate_decimals": 2}, "at most 99 at coordinate_decimals 2"),
     ],
@@ -128,6 +147,7 @@ def test_config_states_rule_and_value(values, message):
 def test_config_names():
     assert DeidConfig().name == "structural_50_224"
     assert DeidConfig("plain", 32, 64, grayscale=True, seed=3).name == "plain_32_64_grayscale1_seed3"
+    assert DeidConfig("block_shuffle", 28, 28, key_scope="image").name == "block_shuffle_28_28_key_scopeimage"
     assert DeidConfig(coordinate_decimals=0).name == "structural_50_224_coordinate_decimals0"
 
 

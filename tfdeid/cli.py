@@ -78,7 +78,8 @@ def _add_preview(subparsers: argparse._SubParsersAction) -> None:
     preview.add_argument("images", nargs="*", help="image files (default: four photographs that come with scikit-image)")
     _add_source_options(preview, "instead of files")
     preview.add_argument("--num_images", type=int, default=4, help="images to draw from --dataset (default: %(default)s)")
-    preview.add_argument("--input_size", type=int, help=f"pixels a side before tracing (default: {DeidConfig.input_size})")
+    preview.add_argument("--scheme", help=f"what the last row shows, as in python -m beam.deid (default: {DeidConfig.scheme})")
+    preview.add_argument("--input_size", type=int, help=f"pixels a side before encryption (default: {DeidConfig.input_size})")
     preview.add_argument("--output", default="preview.png", help="the picture (default: %(default)s)")
     preview.set_defaults(function=_preview)
 
@@ -88,8 +89,7 @@ def _preview(arguments: argparse.Namespace) -> int:
     from tfdeid.preview import preview
 
     source, deid_values, key = _source_deid_key(arguments)
-    if arguments.input_size is not None:
-        deid_values["input_size"] = arguments.input_size
+    deid_values |= {name: vars(arguments)[name] for name in ("scheme", "input_size") if vars(arguments)[name] is not None}
     if arguments.images and source is not None:
         raise DeidError("give image files or a dataset, not both.")
     if source is not None:
@@ -210,12 +210,11 @@ def _add_classify(subparsers: argparse._SubParsersAction) -> None:
 def _classify(arguments: argparse.Namespace) -> int:
     import_tensorflow()
     from tfdeid.data.draw import read_images
-    from tfdeid.train.classify import classify
+    from tfdeid.train.classify import classify, needs_key
     from tfdeid.train.run_dir import RunDir
 
     run = RunDir.open(arguments.run)
-    is_private = "key_fingerprint" in run.record["dataset"]["facts"]
-    key = Key.load(arguments.key or default_key_path()) if is_private else None
+    key = Key.load(arguments.key or default_key_path()) if needs_key(run) else None
     images = read_images(arguments.images)
     names = run.record["dataset"]["label_names"]
     for path, probabilities in zip(arguments.images, classify(images, run, key, arguments.checkpoint), strict=True):

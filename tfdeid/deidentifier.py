@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tfdeid.key import Key
 
 _MAX_OUTPUT_SIZE = 8192
+# Pixels a side of the blocks of the scheme block_shuffle.
+BLOCK = 4
+KEY_SCOPES = ("dataset", "image")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +31,8 @@ class DeidConfig:
     """
 
     scheme: str = "structural"
-    """What is done to each image: structural (the paper's method), vectorized (no encryption) or plain (resize only)."""
+    """What is done to each image: structural (the paper's method), its rivals negative_positive and block_shuffle, or, without
+    encryption, vectorized and plain (resize only)."""
     input_size: int = 50
     """Each image is first resized to this many pixels a side. Smaller hides more."""
     output_size: int = 224
@@ -43,13 +47,15 @@ class DeidConfig:
     """Painter: fast, or cairo (bit-equal to cairosvg; needs the system library libcairo2)."""
     seed: int = 0
     """Seed of the presets that draw random colours."""
+    key_scope: str = "dataset"
+    """For the two rivals: dataset (the key makes one mask for all images) or image (one for each, from its id)."""
 
     def __post_init__(self) -> None:
         from tfdeid.schemes import SCHEMES
         from tfdeid.schemes.structural.rasterize import BACKENDS
         from tfdeid.schemes.structural.trace_options import PRESETS
 
-        for name, known in (("scheme", SCHEMES), ("preset", PRESETS), ("backend", BACKENDS)):
+        for name, known in (("scheme", SCHEMES), ("preset", PRESETS), ("backend", BACKENDS), ("key_scope", KEY_SCOPES)):
             if getattr(self, name) not in known:
                 raise unknown_name(name, str(getattr(self, name)), known)
         for name, low, high in (
@@ -63,6 +69,27 @@ class DeidConfig:
                 raise DeidError(f"{name} must be a whole number in [{low}, {high}], {name} was {value!r}.")
         if not isinstance(self.grayscale, bool):
             raise DeidError(f"grayscale must be true or false, grayscale was {self.grayscale!r}.")
+        self._check_scheme()
+
+    def _check_scheme(self) -> None:
+        """Raises DeidError if a value does not suit the scheme."""
+        from tfdeid.schemes import PER_IMAGE_SCHEMES
+
+        if self.key_scope == "image" and self.scheme not in PER_IMAGE_SCHEMES:
+            raise DeidError(
+                f"key_scope 'image' is for the schemes {' and '.join(PER_IMAGE_SCHEMES)} alone, scheme was {self.scheme!r}. "
+                "Use key_scope 'dataset'."
+            )
+        if self.scheme == "negative_positive" and self.grayscale:
+            from tfdeid.schemes.negative_positive import check_channels
+
+            check_channels(1)
+        if self.scheme == "block_shuffle" and self.input_size % BLOCK:
+            below = self.input_size // BLOCK * BLOCK
+            raise DeidError(
+                f"input_size must be a multiple of {BLOCK} for the scheme 'block_shuffle', which works on blocks of {BLOCK} x "
+                f"{BLOCK} pixels; input_size was {self.input_size}. Use {f'{below} or ' if below else ''}{below + BLOCK}."
+            )
         domain = 9999 // 10**self.coordinate_decimals
         if self.scheme == "structural" and self.input_size > domain:
             raise DeidError(
@@ -100,19 +127,20 @@ class Deidentifier:
         self.config = config or DeidConfig()
         self._scheme = make_scheme(self.config, key)
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
+    def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
         """De-identifies one image.
 
         Args:
           image: uint8, or floats in [0, 1] which become floor(255 * x + 1/2); [H, W, 3], [H, W, 1] or [H, W].
+          image_id: the image's id, needed with `key_scope` "image" and else of no account; no other image may have it.
 
         Returns:
           uint8[S, S, C]; C is 1 for a gray image (or with `grayscale`), else 3.
 
         Raises:
-          DeidError: the image is none of those; the message says what was given.
+          DeidError: the image is none of those, or the id is missing; the message says what was given.
         """
-        return self._scheme(self.prepare(image))
+        return self._scheme(self.prepare(image), image_id)
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Does the first part of a call, all that needs no key: checks, turns gray if so configured, and resizes.
@@ -137,6 +165,9 @@ class Deidentifier:
 
         Yields:
           One result an image. At most a few images a thread are in memory at a time.
+
+        Raises:
+          DeidError: as a call; always with `key_scope` "image", since no ids are given.
         """
         num_threads = num_threads or os.cpu_count() or 1
         images = iter(images)

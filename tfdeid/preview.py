@@ -28,9 +28,11 @@ def preview(images: Sequence[np.ndarray], config: DeidConfig, key: Key | None, c
     if not images:
         raise DeidError("a preview needs at least one image, got none.")
     rows = {"original": list(images)}
-    for scheme in dict.fromkeys(("vectorized", config.scheme)):
-        deidentifier = Deidentifier(dataclasses.replace(config, scheme=scheme), key)
-        rows["de-identified" if scheme == "structural" else scheme] = [deidentifier(image) for image in images]
+    vectorized = dataclasses.replace(config, scheme="vectorized", key_scope="dataset")
+    for scheme, one in {"vectorized": vectorized, config.scheme: config}.items():
+        deidentifier = Deidentifier(one, key)
+        title = "de-identified" if scheme == "structural" else scheme.replace("_", "_\n")
+        rows[title] = [deidentifier(image, f"preview {i}") for i, image in enumerate(images)]
     step = cell_size + _MARGIN
     canvas = Image.new("RGB", (_LABEL_WIDTH + len(images) * step + _MARGIN, len(rows) * step + _MARGIN), "white")
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(_FONT_SIZE)

@@ -57,6 +57,11 @@ def test_keys_are_refused_and_references_travel(key_path):
     assert key_path.read_bytes().strip() not in sent
 
 
+def test_masks_of_images_are_refused(key_path):
+    with pytest.raises(DeidError, match=r"knows no ids of images.*Use key_scope 'dataset'"):
+        Deidentify(DeidConfig("negative_positive", key_scope="image"), str(key_path))
+
+
 def test_failures_can_be_routed_elsewhere(key_path):
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         step = beam.ParDo(DeidentifyFn(CONFIG, str(key_path))).with_exception_handling()

@@ -14,6 +14,7 @@ from tfdeid.data.metadata import read_facts
 from tfdeid.data.naming import SUFFIX, making_command
 from tfdeid.data.tfds_store import MissingDatasetError, TfdsStore
 from tfdeid.errors import DeidError, unknown_name
+from tfdeid.schemes import KEYLESS_SCHEMES
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -53,6 +54,8 @@ class DataConfig:
     """Augmentation: mirror every second image."""
     fill: int = 255
     """Augmentation: value of what was outside the image; 255 is white, the colour of the canvas."""
+    augment_encrypted: bool = False
+    """Augment also data of the scheme block_shuffle, although its blocks must stay whole and in place to be of use."""
 
     def __post_init__(self) -> None:
         from tfdeid.data.augment import RandomAffine
@@ -216,7 +219,9 @@ def check_same_content(facts: Mapping[str, Any], shape: tuple[int, int], label_n
             f"the classes must be the {len(label_names)} that the network is trained on, in their order; {tested.name} has "
             f"{len(tested.label_names)}: {', '.join(tested.label_names[:5])}, ..."
         )
-    for name, said in (("key_fingerprint", "key (its fingerprint)"), ("scheme", "scheme"), ("deid", "parameters")):
+    for name, said in (("scheme", "scheme"), ("deid", "parameters"), ("key_fingerprint", "key (its fingerprint)")):
+        if name == "key_fingerprint" and facts.get("scheme") in KEYLESS_SCHEMES:
+            continue
         if facts.get(name) != tested.facts.get(name):
             raise DeidError(
                 f"{tested.name} must be de-identified with the same {said} as what the network is trained on: it has "

@@ -20,8 +20,11 @@ ALGORITHM_VERSION = 1
 class Scheme(Protocol):
     """One way to de-identify an image; must give the same output for the same input, and be safe to call from many threads."""
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """De-identifies uint8[N, N, C], N the input size and C 1 or 3, to uint8[S, S, C], S the output size."""
+    def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
+        """De-identifies uint8[N, N, C], N the input size and C 1 or 3, to uint8[S, S, C], S the output size.
+
+        The id counts for the `PER_IMAGE_SCHEMES` alone, and for them only with `key_scope` "image".
+        """
         ...
 
 
@@ -31,9 +34,19 @@ SchemeFactory = Callable[["DeidConfig", "Key | None"], Scheme]
 def _structural(config: DeidConfig, key: Key | None) -> Scheme:
     from tfdeid.schemes.structural.scheme import Structural
 
-    if key is None:
-        raise DeidError("the scheme 'structural' needs a key, none was given. `Key.generate()` or `tfdeid keygen` makes one.")
-    return Structural(config, key)
+    return Structural(config, _needed(key, config))
+
+
+def _negative_positive(config: DeidConfig, key: Key | None) -> Scheme:
+    from tfdeid.schemes.negative_positive import NegativePositive
+
+    return NegativePositive(config, _needed(key, config))
+
+
+def _block_shuffle(config: DeidConfig, key: Key | None) -> Scheme:
+    from tfdeid.schemes.block_shuffle import BlockShuffle
+
+    return BlockShuffle(config, _needed(key, config))
 
 
 def _vectorized(config: DeidConfig, key: Key | None) -> Scheme:
@@ -48,8 +61,26 @@ def _plain(config: DeidConfig, key: Key | None) -> Scheme:
     return Plain(config)
 
 
+def _needed(key: Key | None, config: DeidConfig) -> Key:
+    if key is None:
+        raise DeidError(
+            f"the scheme {config.scheme!r} needs a key, none was given. `Key.generate()` or `tfdeid keygen` makes one."
+        )
+    return key
+
+
 # A new scheme joins by one line here. The factories import late, so that a scheme's kernels are compiled only where it is used.
-SCHEMES: dict[str, SchemeFactory] = {"structural": _structural, "vectorized": _vectorized, "plain": _plain}
+SCHEMES: dict[str, SchemeFactory] = {
+    "structural": _structural,
+    "negative_positive": _negative_positive,
+    "block_shuffle": _block_shuffle,
+    "vectorized": _vectorized,
+    "plain": _plain,
+}
+# Those that encrypt nothing.
+KEYLESS_SCHEMES = ("vectorized", "plain")
+# Those that can take a mask of its own for each image.
+PER_IMAGE_SCHEMES = ("negative_positive", "block_shuffle")
 
 
 def make_scheme(config: DeidConfig, key: Key | None) -> Scheme:

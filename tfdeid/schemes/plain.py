@@ -14,5 +14,5 @@ class Plain:
     def __init__(self, config: DeidConfig):
         self._output_size = config.output_size
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
+    def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
         return resize(image, self._output_size)

@@ -15,5 +15,5 @@ class Vectorized:
         self._config = config
         self._options = trace_options(config.preset, seed=config.seed)
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
+    def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
         return rasterize(vectorize(image, self._options), self._config.output_size, backend=self._config.backend)

@@ -11,6 +11,7 @@ from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.image import match_channels, resize
 from tfdeid.key import Key
+from tfdeid.schemes import KEYLESS_SCHEMES
 from tfdeid.train.evaluation import load_network
 from tfdeid.train.run_dir import LAST, RunDir
 
@@ -21,7 +22,7 @@ def classify(images: Sequence[np.ndarray], run: RunDir, key: Key | None, which: 
     Args:
       images: private images, uint8[H, W, 3] or uint8[H, W, 1] of any sizes.
       run: a run on data that was de-identified with the same key.
-      key: the owner's key; a run on data that was not de-identified needs none.
+      key: the owner's key; a run on data that was not encrypted needs none.
       which: "last" or "best" checkpoint.
 
     Raises:
@@ -30,6 +31,11 @@ def classify(images: Sequence[np.ndarray], run: RunDir, key: Key | None, which: 
     prepare = _preparation(run, key)
     batch = np.stack([prepare(image) for image in images])
     return tf.nn.softmax(load_network(run, which)(batch, training=False)).numpy()
+
+
+def needs_key(run: RunDir) -> bool:
+    """Tells whether a run's data were encrypted, so that classifying an image takes the key."""
+    return run.record["dataset"]["facts"].get("scheme", "plain") not in KEYLESS_SCHEMES
 
 
 def _preparation(run: RunDir, key: Key | None) -> Callable[[np.ndarray], np.ndarray]:
@@ -45,14 +51,24 @@ def _preparation(run: RunDir, key: Key | None) -> Callable[[np.ndarray], np.ndar
 
     if "deid" not in facts:
         return lambda image: resized(match_channels(image, network["channels"]))
-    if key is None:
-        raise DeidError(
-            f"the network is trained on de-identified images. Give the key (fingerprint {facts['key_fingerprint']})."
-        )
-    if key.fingerprint != facts["key_fingerprint"]:
-        raise DeidError(
-            "the key must be the one that the training data was de-identified with, of fingerprint "
-            f"{facts['key_fingerprint']}; the fingerprint was {key.fingerprint}."
-        )
+    if needs_key(run):
+        _check_key(key, facts["key_fingerprint"])
     deidentify = Deidentifier(DeidConfig(**facts["deid"]), key)
-    return lambda image: resized(deidentify(match_channels(image, network["channels"])))
+
+    def deidentified(image: np.ndarray) -> np.ndarray:
+        image = match_channels(image, network["channels"])
+        # With key_scope "image" an image needs an id that no other has.
+        image_id = key.hmac("classify", str(image.shape), image.tobytes())[:16].hex() if key else None
+        return resized(deidentify(image, image_id))
+
+    return deidentified
+
+
+def _check_key(key: Key | None, fingerprint: str) -> None:
+    if key is None:
+        raise DeidError(f"the network is trained on encrypted images. Give the key (fingerprint {fingerprint}).")
+    if key.fingerprint != fingerprint:
+        raise DeidError(
+            f"the key must be the one that the training data was de-identified with, of fingerprint {fingerprint}; "
+            f"the fingerprint was {key.fingerprint}."
+        )

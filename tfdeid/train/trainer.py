@@ -48,6 +48,7 @@ def train(data_config: DataConfig, config: TrainConfig, run_path: str) -> RunDir
     train_data = ImageData(data_config, data_config.train_split)
     test_data = ImageData(data_config, data_config.test_split, data_config.test_dataset)
     check_same_content(train_data.facts, (train_data.image_size, train_data.channels), train_data.label_names, test_data)
+    _check_augmentation(data_config, train_data)
     if config.batch_size > train_data.size:
         raise DeidError(f"batch_size must be at most the {train_data.size} examples to train on, it was {config.batch_size}.")
     if config.batch_size % strategy.num_replicas_in_sync:
@@ -59,6 +60,16 @@ def train(data_config: DataConfig, config: TrainConfig, run_path: str) -> RunDir
     record, identity = _record(data_config, config, train_data), _identity(data_config, config, train_data, test_data)
     run = RunDir.begin(run_path, record, identity, writes=is_chief)
     return _Trainer(train_data, test_data, data_config, config, run, strategy, is_chief).run()
+
+
+def _check_augmentation(config: DataConfig, data: ImageData) -> None:
+    """Raises DeidError if augmentation would destroy what an encryption has left to learn from."""
+    switched_on = [f"{name} {getattr(config, name)}" for name in ("rotation", "shift", "flip") if getattr(config, name)]
+    if data.facts.get("scheme") == "block_shuffle" and switched_on and not config.augment_encrypted:
+        raise DeidError(
+            f"data of the scheme 'block_shuffle' must not be augmented, since its blocks must stay whole and in place; "
+            f"{data.name} would be, with {', '.join(switched_on)}. Set --rotation 0 --shift 0 --noflip, or --augment_encrypted."
+        )
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
@@ -341,7 +352,8 @@ def _record(data_config: DataConfig, config: TrainConfig, data: ImageData) -> di
 def _identity(data_config: DataConfig, config: TrainConfig, train_data: ImageData, test_data: ImageData) -> dict[str, Any]:
     """Returns all that the weights depend on."""
     data = dataclasses.asdict(data_config)
-    for name in ("data_dir", "dataset", "test_dataset"):  # A dataset may have moved; what is in it counts.
+    # A dataset may have moved; what is in it counts.
+    for name in ("data_dir", "dataset", "test_dataset", "augment_encrypted"):
         del data[name]
     contents = {
         name: {**one.facts, "examples": one.size, "image_size": one.image_size, "resizing": one.resizing}

@@ -34,6 +34,6 @@ class Structural:
                 stacklevel=4,
             )
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
+    def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
         moved = self._ope(vectorize(image, self._options))
         return rasterize(moved, self._config.output_size, backend=self._config.backend)

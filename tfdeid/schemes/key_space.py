@@ -1,0 +1,55 @@
+"""How large the papers say that a brute-force search is, beside how few values a key really fixes."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from tfdeid.deidentifier import BLOCK, DeidConfig
+from tfdeid.schemes.negative_positive import ORDERS, check_channels
+
+_NOTE = "The count is of possible images, not of keys: a key has 256 random bits, however many images there are."
+_NO_KEY = "Nothing is encrypted, so there is no key to search for."
+
+
+@dataclasses.dataclass(frozen=True)
+class KeySpace:
+    """Two ways to tell how large a secret is.
+
+    Attributes:
+      images_log2: log2 of the number of possible images that the papers count; None without encryption.
+      fixed_values: how many values the key fixes, which is what an adversary has to estimate: for all images together, and only
+        with `key_scope` "image" for each image anew.
+      note: what the count means.
+    """
+
+    images_log2: float | None
+    fixed_values: int
+    note: str
+
+
+def key_space(config: DeidConfig, channels: int = 3) -> KeySpace:
+    """Returns the key space of a configuration.
+
+    - structural: (n + 1)^n images of n = N * N pixels (Ko et al. 2020, eq. 9); the key fixes the entries of the warp table
+      that occur on the canvas, 10^d * N + 1 at d decimals, the same for both axes.
+    - negative_positive: 8^n * 6^n (their eq. 8); 3 bits and one of 6 orders a pixel.
+    - block_shuffle: M! * 2^M with M = 96 half-bytes a block, for gray 32; M bits and a permutation of M.
+
+    Args:
+      config: what is done; with `grayscale` the images have one channel.
+      channels: channels of the images, 1 or 3.
+
+    Raises:
+      DeidError: the scheme doesn't take such images.
+    """
+    pixels = config.input_size**2
+    if config.scheme == "structural":
+        return KeySpace(pixels * math.log2(pixels + 1), 10**config.coordinate_decimals * config.input_size + 1, _NOTE)
+    if config.scheme == "negative_positive":
+        check_channels(channels)
+        return KeySpace(pixels * (channels + math.log2(len(ORDERS))), pixels * (channels + 1), _NOTE)
+    if config.scheme == "block_shuffle":
+        halves = 2 * BLOCK * BLOCK * (1 if config.grayscale else channels)
+        return KeySpace(math.log2(math.factorial(halves)) + halves, 2 * halves, _NOTE)
+    return KeySpace(None, 0, _NO_KEY)
