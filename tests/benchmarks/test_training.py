@@ -15,7 +15,7 @@ from tfdeid.data import RandomAffine
 from tfdeid.data.batches import DataConfig, ImageData
 
 SHAPE = "uint8[64, 224, 224, 3]"
-ROUNDS = 15
+ROUNDS = 40
 BATCH_SIZE = 64
 
 

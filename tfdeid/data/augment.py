@@ -96,21 +96,22 @@ def warp(images: Any, matrices: Any, fill: float) -> Any:
     batch, height, width, channels = (images.shape[i] or tf.shape(images)[i] for i in range(4))
     # A border of the fill on either side, and places no further out than it, spare all comparisons with the image's ends.
     padded = tf.pad(images, [[0, 0], [1, 2], [1, 2], [0, 0]], constant_values=tf.cast(fill, images.dtype))
-    pixels = tf.reshape(padded, [-1, channels])
+    # A pixel and its right neighbour side by side: looking pixels up is what takes the time, and this halves it.
+    pairs = tf.reshape(tf.concat([padded[:, :, :-1], padded[:, :, 1:]], 3), [-1, 2 * channels])
     column, row = tf.range(width, dtype=tf.float32), tf.range(height, dtype=tf.float32)[:, None]
     xx, xy, x1, yx, yy, y1 = tf.unstack(tf.reshape(matrices, [-1, 6, 1, 1]), axis=1)
     x = tf.clip_by_value(xx * column + xy * row + x1, -1.0, tf.cast(width, tf.float32)) + 1
     y = tf.clip_by_value(yx * column + yy * row + y1, -1.0, tf.cast(height, tf.float32)) + 1
     left, top = tf.floor(x), tf.floor(y)
     right_share, lower_share = (x - left)[..., None], (y - top)[..., None]
-    stride = width + 3
+    stride = width + 2
     first = tf.range(batch)[:, None, None] * (stride * (height + 3))
     corner = first + tf.cast(top, tf.int32) * stride + tf.cast(left, tf.int32)
 
-    def at(offset: Any) -> Any:
-        return tf.cast(tf.gather(pixels, corner + offset), tf.float32)
+    def between(corners: Any) -> Any:
+        both = tf.cast(tf.gather(pairs, corners), tf.float32)
+        return both[..., :channels] + right_share * (both[..., channels:] - both[..., :channels])
 
-    upper = at(0) + right_share * (at(1) - at(0))
-    lower = at(stride) + right_share * (at(stride + 1) - at(stride))
+    upper, lower = between(corner), between(corner + stride)
     warped = upper + lower_share * (lower - upper)
     return tf.cast(tf.round(warped), images.dtype) if images.dtype.is_integer else tf.cast(warped, images.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _PLAIN = re.compile(rf"(?P<source>\w+){SUFFIX}/plain_(?P<input_size>\d+)_(?P<output_size>\d+)")
+# As in TFDS: how many files are read in turn, and how many records of each.
+_FILES_AT_ONCE, _BLOCK_LENGTH = 16, 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,7 +129,7 @@ class ImageData:
         import tensorflow as tf
 
         drawn = np.random.SeedSequence([seed, epoch]).generate_state(2)
-        records = self._records(None if self._config.cache else int(drawn[0]) >> 1)
+        records = self._records(None if self._config.cache else int(drawn[0]))
         records = records.shuffle(min(self._config.shuffle_buffer, self.size), seed=int(drawn[1]) >> 1)
         images = records.shard(shard[1], shard[0]).map(self._decode, tf.data.AUTOTUNE)
         return images.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
@@ -141,34 +144,47 @@ class ImageData:
         return self._tests[batch_size]
 
     def _records(self, shuffle_seed: int | None) -> tf.data.Dataset:
-        """Returns encoded images and labels; with a seed, files are shuffled and interleaved."""
-        import tensorflow_datasets as tfds
+        """Returns serialized examples; with a seed, files are shuffled and interleaved.
 
-        if self._config.cache and self._cached is not None:
+        As TFDS's `as_dataset` does it, which builds graphs to parse and decode for several times as long.
+        """
+        import tensorflow as tf
+
+        if self._cached is not None:
             return self._cached
-        store = self._store
-        records = store.builder.as_dataset(
-            split=self._split,
-            shuffle_files=shuffle_seed is not None,
-            decoders=tfds.decode.PartialDecoding(
-                {store.image_key: True, store.label_key: True}, decoders={store.image_key: tfds.decode.SkipDecoding()}
-            ),
-            read_config=tfds.ReadConfig(shuffle_seed=shuffle_seed, try_autocache=False),
+        parts = self._store.builder.info.splits[self._split].file_instructions
+        if shuffle_seed is not None:
+            parts = [parts[k] for k in np.random.RandomState(shuffle_seed).permutation(len(parts))]
+        names, ranges = [part.filename for part in parts], np.array([(part.skip, part.take) for part in parts], np.int64)
+        records = tf.data.Dataset.from_tensor_slices((names, ranges)).interleave(
+            lambda name, part: tf.data.TFRecordDataset(name).skip(part[0]).take(part[1]),
+            cycle_length=_FILES_AT_ONCE if shuffle_seed is not None else 1,
+            block_length=_BLOCK_LENGTH,
+            num_parallel_calls=tf.data.AUTOTUNE,
         )
-        records = records.map(lambda record: (record[store.image_key], record[store.label_key]))
         if self._config.cache:
             self._cached = records = records.cache()
         return records
 
-    def _decode(self, encoded: Any, label: Any) -> tuple[Any, Any]:
+    @functools.cached_property
+    def _decode(self) -> Any:
+        """A function from a serialized example to image and label; traced once, whatever the number of epochs."""
         import tensorflow as tf
 
-        image = tf.image.decode_image(encoded, channels=self.channels, expand_animations=False)
-        for size in self.resizing:
-            # As the scheme `plain` does it with Pillow, which also smooths where it makes smaller.
-            bicubic = tf.image.resize(image, (size, size), tf.image.ResizeMethod.BICUBIC, antialias=True)
-            image = tf.saturate_cast(tf.round(bicubic), tf.uint8)
-        return tf.ensure_shape(image, (self.image_size, self.image_size, self.channels)), label
+        store = self._store
+        features = {store.image_key: tf.io.FixedLenFeature([], tf.string), store.label_key: tf.io.FixedLenFeature([], tf.int64)}
+
+        def decode(serialized: Any) -> tuple[Any, Any]:
+            example = tf.io.parse_single_example(serialized, features)
+            image = tf.io.decode_image(example[store.image_key], channels=self.channels, expand_animations=False)
+            for size in self.resizing:
+                # As the scheme `plain` does it with Pillow, which also smooths where it makes smaller.
+                bicubic = tf.image.resize(image, (size, size), tf.image.ResizeMethod.BICUBIC, antialias=True)
+                image = tf.saturate_cast(tf.round(bicubic), tf.uint8)
+            image = tf.ensure_shape(image, (self.image_size, self.image_size, self.channels))
+            return image, example[store.label_key]
+
+        return tf.function(decode, input_signature=[tf.TensorSpec([], tf.string)])
 
 
 def _size(info: Any, split: str) -> int:
