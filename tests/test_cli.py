@@ -11,6 +11,7 @@ from PIL import Image
 
 from tfdeid import DeidConfig, Deidentifier, Key
 from tfdeid.cli import main
+from tfdeid.schemes.structural import PositionOPE
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +87,23 @@ def test_preview_of_a_rival(tmp_path):
         np.testing.assert_array_equal(shown, Deidentifier(config, Key.load(tmp_path / "key"))(photo, "preview 0"))
 
 
+def test_preview_of_rivals_side_by_side(tmp_path):
+    output = str(tmp_path / "p.png")
+    options = ["--scheme", "structural,negative_positive,block_shuffle", "--input_size", "48", "--output", output]
+    assert main(["preview", _astronaut(), *options]) == 0
+    assert Image.open(output).size == (120 + 232 + 8, 5 * 232 + 8)
+
+
+def test_preview_writes_vector_documents_for_the_owner_alone(tmp_path, capsys):
+    main(["keygen", "--output", str(tmp_path / "key")])
+    options = ["--key", str(tmp_path / "key"), "--output", str(tmp_path / "p.png"), "--svg", str(tmp_path / "svg")]
+    assert main(["preview", _astronaut(), *options]) == 0
+    assert "as good as the key" in capsys.readouterr().err
+    plain, encrypted = ((tmp_path / "svg" / name).read_text() for name in ("1.svg", "1.encrypted.svg"))
+    assert PositionOPE(Key.load(tmp_path / "key")).encrypt_svg(plain) == encrypted != plain
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "svg").iterdir()} == {0o600}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -95,6 +113,8 @@ def test_preview_of_a_rival(tmp_path):
         (["--dataset", "lfw_subset", "--split", "tst"], "'test'"),
         (["--dataset", "lfw_subset", "--num_images", "0"], "num_images must be in"),
         (["x.png", "--dataset", "lfw_subset"], "not both"),
+        (["--scheme", "plain", "--svg", "x"], "the scheme structural alone"),
+        (["--scheme", "structural,plian"], "Did you mean 'plain'"),
         (["--output", "p.unknown"], "p.unknown can't be written"),
         ([__file__], "known kind"),
     ],

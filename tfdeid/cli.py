@@ -78,18 +78,22 @@ def _add_preview(subparsers: argparse._SubParsersAction) -> None:
     preview.add_argument("images", nargs="*", help="image files (default: four photographs that come with scikit-image)")
     _add_source_options(preview, "instead of files")
     preview.add_argument("--num_images", type=int, default=4, help="images to draw from --dataset (default: %(default)s)")
-    preview.add_argument("--scheme", help=f"what the last row shows, as in python -m beam.deid (default: {DeidConfig.scheme})")
+    preview.add_argument("--scheme", help=f"what the last rows show, comma-separated schemes (default: {DeidConfig.scheme})")
     preview.add_argument("--input_size", type=int, help=f"pixels a side before encryption (default: {DeidConfig.input_size})")
     preview.add_argument("--output", default="preview.png", help="the picture (default: %(default)s)")
+    preview.add_argument("--svg", metavar="DIR", help="also write the vector documents before and after encryption to a folder")
     preview.set_defaults(function=_preview)
 
 
 def _preview(arguments: argparse.Namespace) -> int:
     from tfdeid.data.draw import draw_images, read_images
-    from tfdeid.preview import preview
+    from tfdeid.preview import preview, write_svg
 
     source, deid_values, key = _source_deid_key(arguments)
-    deid_values |= {name: vars(arguments)[name] for name in ("scheme", "input_size") if vars(arguments)[name] is not None}
+    if arguments.input_size is not None:
+        deid_values["input_size"] = arguments.input_size
+    scheme, *others = (arguments.scheme or deid_values.get("scheme") or DeidConfig.scheme).split(",")
+    config = DeidConfig(**{**deid_values, "scheme": scheme})
     if arguments.images and source is not None:
         raise DeidError("give image files or a dataset, not both.")
     if source is not None:
@@ -98,12 +102,16 @@ def _preview(arguments: argparse.Namespace) -> int:
     else:
         images = read_images(arguments.images)
     try:
-        preview(images, DeidConfig(**deid_values), key).save(arguments.output)
+        documents = write_svg(images, config, key, pathlib.Path(arguments.svg).expanduser()) if arguments.svg else []
+        preview(images, config, key, others).save(arguments.output)
     except (OSError, ValueError) as error:  # Pillow's word for an unknown file ending is ValueError.
         if isinstance(error, DeidError):
             raise
-        raise DeidError(f"{arguments.output} can't be written: {error}.") from None
+        where = arguments.svg if isinstance(error, OSError) and arguments.svg else arguments.output
+        raise DeidError(f"{where} can't be written: {error}.") from None
     print(f"wrote {arguments.output} (key fingerprint {key.fingerprint})")
+    if documents:
+        print(f"wrote {len(documents)} vector documents to {arguments.svg}")
     return 0
 
 

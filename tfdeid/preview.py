@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import pathlib
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,25 +15,33 @@ from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.image import resize
 from tfdeid.key import Key
+from tfdeid.schemes import PER_IMAGE_SCHEMES
 
 _MARGIN, _LABEL_WIDTH, _FONT_SIZE = 8, 120, 16
 
 
-def preview(images: Sequence[np.ndarray], config: DeidConfig, key: Key | None, cell_size: int = 224) -> Image.Image:
-    """Paints the rows original, vectorised (no encryption) and the config's own scheme, if that is another.
+def preview(
+    images: Sequence[np.ndarray],
+    config: DeidConfig,
+    key: Key | None,
+    other_schemes: Sequence[str] = (),
+    cell_size: int = 224,
+) -> Image.Image:
+    """Paints the rows original, vectorised (no encryption), the config's own scheme and others.
 
     Args:
       images: uint8[H, W, 3] or uint8[H, W, 1], at least one.
       config: what to do.
       key: the owner's key; schemes without encryption need none.
+      other_schemes: more rows, one a scheme.
       cell_size: pixels a side at which each image is shown; squares, as the network sees them.
     """
     if not images:
         raise DeidError("a preview needs at least one image, got none.")
     rows = {"original": list(images)}
-    vectorized = dataclasses.replace(config, scheme="vectorized", key_scope="dataset")
-    for scheme, one in {"vectorized": vectorized, config.scheme: config}.items():
-        deidentifier = Deidentifier(one, key)
+    for scheme in dict.fromkeys(("vectorized", config.scheme, *other_schemes)):
+        scope = config.key_scope if scheme in PER_IMAGE_SCHEMES else "dataset"
+        deidentifier = Deidentifier(dataclasses.replace(config, scheme=scheme, key_scope=scope), key)
         title = "de-identified" if scheme == "structural" else scheme.replace("_", "_\n")
         rows[title] = [deidentifier(image, f"preview {i}") for i, image in enumerate(images)]
     step = cell_size + _MARGIN
@@ -43,3 +54,41 @@ def preview(images: Sequence[np.ndarray], config: DeidConfig, key: Key | None, c
             shown = resize(image, cell_size)
             canvas.paste(Image.fromarray(shown if shown.shape[2] == 3 else shown[:, :, 0]), (_LABEL_WIDTH + x * step, top))
     return canvas
+
+
+def write_svg(images: Sequence[np.ndarray], config: DeidConfig, key: Key, folder: pathlib.Path) -> list[pathlib.Path]:
+    """Writes each image's vector document before and after the encryption of its positions; returns the paths.
+
+    The two together give the key's table away, so they are for the owner alone (0600), and a warning says so.
+
+    Args:
+      images: as for `preview`.
+      config: what to do; its scheme must be structural.
+      key: the owner's key.
+      folder: made if it is not there; gets `1.svg`, `1.encrypted.svg`, ...
+
+    Raises:
+      DeidError: the scheme makes no vector documents.
+    """
+    from tfdeid.schemes.structural import PositionOPE, trace_options, vectorize
+
+    if config.scheme != "structural":
+        raise DeidError(f"vector documents are made by the scheme structural alone, the scheme was {config.scheme!r}.")
+    warnings.warn(
+        f"the documents in {folder} are as good as the key: whoever has one with its encrypted form can undo the warp.",
+        stacklevel=2,
+    )
+    options, ope = trace_options(config.preset, seed=config.seed), PositionOPE(key, config.coordinate_decimals)
+    deidentifier = Deidentifier(config, key)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number, image in enumerate(images, 1):
+        drawing = vectorize(deidentifier.prepare(image), options)
+        for ending, document in (("svg", drawing.to_svg()), ("encrypted.svg", ope(drawing).to_svg())):
+            path = folder / f"{number}.{ending}"
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                os.fchmod(file.fileno(), 0o600)  # Also where the file was there before.
+                file.write(document)
+            paths.append(path)
+    return paths
