@@ -48,6 +48,7 @@ setup(
         "gpu": ["tensorflow[and-cuda]"],  # training
         "test": [
             "pytest>=8",
+            "pytest-xdist>=3.5",  # two cores at once halve the time
             "hypothesis>=6",  # property tests
             "pytest-benchmark>=4",  # tests/benchmarks
             "scikit-learn>=1.4",  # what a classifier's figures are checked against
