@@ -153,6 +153,12 @@ def test_one_worker_is_the_chief(cluster, task, is_chief):
     assert trainer._is_chief(resolver) == is_chief
 
 
+def test_workers_without_a_list_of_them_are_refused(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(DeidError, match="TF_CONFIG"):
+        trainer.make_strategy("multi_worker")
+
+
 def test_a_full_disk_leaves_the_last_checkpoint(faces_config, tmp_path, monkeypatch):
     config = TrainConfig(**{**QUICK, "epochs": 1})
     first = train(faces_config, config, str(tmp_path / "run"))

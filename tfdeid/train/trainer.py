@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import importlib.metadata
 import math
+import os
 import sys
 import time
 from typing import Any
@@ -73,11 +74,20 @@ def _check_augmentation(config: DataConfig, data: ImageData) -> None:
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
-    """Returns TensorFlow's strategy of a name of `TrainConfig.strategy`."""
+    """Returns TensorFlow's strategy of a name of `TrainConfig.strategy`.
+
+    Raises:
+      DeidError: TF_CONFIG is missing or names no workers that can be joined.
+    """
     if name == "mirrored":
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in devices])
     if name == "multi_worker":
+        if not os.environ.get("TF_CONFIG"):
+            raise DeidError(
+                "--strategy multi_worker needs the environment variable TF_CONFIG, which names all workers and which one this "
+                "is. For several GPUs of one machine use --strategy mirrored."
+            )
         try:
             return tf.distribute.MultiWorkerMirroredStrategy()
         except (ValueError, RuntimeError, tf.errors.OpError) as error:
