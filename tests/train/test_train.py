@@ -153,6 +153,12 @@ def test_one_worker_is_the_chief(cluster, task, is_chief):
     assert trainer._is_chief(resolver) == is_chief
 
 
+def test_two_processes_at_once_are_refused(faces_config, tmp_path):
+    run_dir = RunDir.begin(tmp_path / "run", {}, {})
+    with run_dir.lock(), pytest.raises(DeidError, match="another process is training"):
+        train(faces_config, TrainConfig(**QUICK), str(tmp_path / "run"))
+
+
 def test_workers_without_a_list_of_them_are_refused(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(DeidError, match="TF_CONFIG"):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import fcntl
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -86,6 +87,25 @@ class RunDir:
     def checkpoint(self, which: str = LAST) -> str:
         """Returns the prefix of the last or the best checkpoint."""
         return self._prefix(self.record["checkpoints"][which])
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keeps other processes on this machine from training in this folder while a block runs.
+
+        Raises:
+          DeidError: one does so already.
+        """
+        if "://" in str(self.path):  # Object stores have no locks.
+            yield
+            return
+        with open(self.path / ".lock", "a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DeidError(
+                    f"another process is training in {self.path}. Wait for it, or choose another --run_dir."
+                ) from None
+            yield
 
     def commit(self, row: dict[str, Any], variables: Mapping[str, Sequence[tf.Variable]]) -> None:
         """Ends an epoch: writes its checkpoint, `log.csv`, then `run.json`; then drops checkpoints that no longer count.

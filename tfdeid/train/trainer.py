@@ -60,7 +60,8 @@ def train(data_config: DataConfig, config: TrainConfig, run_path: str) -> RunDir
     is_chief = resolver is None or _is_chief(resolver)
     record, identity = _record(data_config, config, train_data), _identity(data_config, config, train_data, test_data)
     run = RunDir.begin(run_path, record, identity, writes=is_chief)
-    return _Trainer(train_data, test_data, data_config, config, run, strategy, is_chief).run()
+    with run.lock() if is_chief else contextlib.nullcontext():
+        return _Trainer(train_data, test_data, data_config, config, run, strategy, is_chief).run()
 
 
 def _check_augmentation(config: DataConfig, data: ImageData) -> None:
