@@ -102,9 +102,7 @@ class RunDir:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise DeidError(
-                    f"another process is training in {self.path}. Wait for it, or choose another --run_dir."
-                ) from None
+                raise DeidError(f"another process is training in {self.path}. Choose another --run_dir, or wait.") from None
             yield
 
     def commit(self, row: dict[str, Any], variables: Mapping[str, Sequence[tf.Variable]]) -> None:
