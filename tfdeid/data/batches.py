@@ -241,7 +241,7 @@ def check_same_content(facts: Mapping[str, Any], shape: tuple[int, int], label_n
         if facts.get(name) != tested.facts.get(name):
             raise DeidError(
                 f"{tested.name} must be de-identified with the same {said} as what the network is trained on: it has "
-                f"{tested.facts.get(name)}, not {facts.get(name)}."
+                f"{tested.facts.get(name, 'none')}, not {facts.get(name, 'none')}."
             )
 
 

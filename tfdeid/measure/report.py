@@ -103,7 +103,7 @@ def _plot(found: Sweep, path: pathlib.Path, paper: Paper | None) -> None:
     notes += ["dotted: the paper"] if paper else []
     notes += ["bands: one standard deviation over keys"] if found.other_keys else []
     axes.set(xlabel=f"input size, pixels a side ({'; '.join(notes)})", ylabel="measure")
-    axes.legend(loc="center right")
+    figure.legend(loc="outside upper center", ncols=4)
     figure.savefig(path, dpi=120)
 
 
