@@ -119,6 +119,7 @@ class _Trainer:
         self._train_data, self._test_data = train_data, test_data
         self._config, self._dir, self._strategy = config, run, strategy
         self._is_chief = is_chief
+        self._done = len(run.history)  # Epochs, when this process began.
         self._steps = train_data.size // config.batch_size
         # TensorFlow mirrors variables across devices in ways that XLA can't compile.
         self._compiles = config.strategy == "none"
@@ -140,7 +141,7 @@ class _Trainer:
         """Trains from the last whole epoch to the end."""
         if self._dir.history:
             self._dir.restore(self._state)
-        done, total = len(self._dir.history), self._config.total_epochs
+        done, total = self._done, self._config.total_epochs
         self._say(self._beginning(done, total))
         with self._tensorboard() as log:
             for epoch in range(done, total):
@@ -197,6 +198,8 @@ class _Trainer:
         # None: shown on a terminal only; a log gets the line at the end.
         quiet = None if self._is_chief else True
         with tqdm(total=self._steps, unit="step", desc=f"epoch {epoch + 1}/{total}", leave=False, disable=quiet) as bar:
+            if epoch == self._done:
+                bar.set_postfix_str("the first step compiles the network")
             iterator, looked = read(batches, self._train_data.name), started
             for k in range(self._steps):
                 asked = time.perf_counter()
