@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import numpy as np
 from tfdeid.config import number
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.naming import SUFFIX, making_command
-from tfdeid.data.tfds_store import MissingDatasetError, TfdsStore
+from tfdeid.data.tfds_store import MissingDatasetError, TfdsStore, without_tuner
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.schemes import KEYLESS_SCHEMES
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _PLAIN = re.compile(rf"(?P<source>\w+){SUFFIX}/plain_(?P<input_size>\d+)_(?P<output_size>\d+)")
 # As in TFDS: how many files are read in turn, and how many records of each.
 _FILES_AT_ONCE, _BLOCK_LENGTH = 16, 16
+# Decoding is all that takes time, so there is nothing for a tuner to find out.
+_THREADS, _BATCHES_AHEAD = os.cpu_count() or 1, 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,21 +129,19 @@ class ImageData:
         Returns:
           uint8[B, S, S, C] and int64[B].
         """
-        import tensorflow as tf
 
         drawn = np.random.SeedSequence([seed, epoch]).generate_state(2)
         records = self._records(None if self._config.cache else int(drawn[0]))
         records = records.shuffle(min(self._config.shuffle_buffer, self.size), seed=int(drawn[1]) >> 1)
-        images = records.shard(shard[1], shard[0]).map(self._decode, tf.data.AUTOTUNE)
-        return images.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+        images = records.shard(shard[1], shard[0]).map(self._decode, _THREADS)
+        return without_tuner(images.batch(batch_size, drop_remainder=True).prefetch(_BATCHES_AHEAD))
 
     def test_batches(self, batch_size: int) -> tf.data.Dataset:
         """Returns all examples in stored order, as uint8[B, S, S, C] and int64[B]; the last batch may be smaller."""
-        import tensorflow as tf
 
         if batch_size not in self._tests:  # Built once: every graph leaves something behind.
-            images = self._records(None).map(self._decode, tf.data.AUTOTUNE)
-            self._tests[batch_size] = images.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+            images = self._records(None).map(self._decode, _THREADS)
+            self._tests[batch_size] = without_tuner(images.batch(batch_size).prefetch(_BATCHES_AHEAD))
         return self._tests[batch_size]
 
     def _records(self, shuffle_seed: int | None) -> tf.data.Dataset:
@@ -156,11 +157,12 @@ class ImageData:
         if shuffle_seed is not None:
             parts = [parts[k] for k in np.random.RandomState(shuffle_seed).permutation(len(parts))]
         names, ranges = [part.filename for part in parts], np.array([(part.skip, part.take) for part in parts], np.int64)
+        files_at_once = 1 if shuffle_seed is None else min(_FILES_AT_ONCE, len(parts))
         records = tf.data.Dataset.from_tensor_slices((names, ranges)).interleave(
             lambda name, part: tf.data.TFRecordDataset(name).skip(part[0]).take(part[1]),
-            cycle_length=_FILES_AT_ONCE if shuffle_seed is not None else 1,
+            cycle_length=files_at_once,
             block_length=_BLOCK_LENGTH,
-            num_parallel_calls=tf.data.AUTOTUNE,
+            num_parallel_calls=min(files_at_once, _THREADS),
         )
         if self._config.cache:
             self._cached = records = records.cache()

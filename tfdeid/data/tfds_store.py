@@ -6,13 +6,16 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from etils import epath
 
 from tfdeid.data.example import Example
 from tfdeid.errors import DeidError, unknown_name
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[^/:]+))?(:(?P<version>[\w.*]+))?")
 _BATCH_SIZE = 32  # Encoded images that a worker holds.
@@ -109,16 +112,22 @@ def _read_file(instruction: Any, problem: str) -> Iterator[bytes]:
     import tensorflow as tf
 
     records = tf.data.TFRecordDataset(instruction.filename).skip(instruction.skip).take(instruction.take)
-    options = tf.data.Options()
-    # Its thread sleeps, and the end of every range would wait half a second for it to wake up.
-    options.autotune.enabled = False
     try:
         # tf.data hands over from thread to thread, which for single records takes longer than to read them.
-        for batch in records.batch(_BATCH_SIZE).with_options(options).as_numpy_iterator():
+        for batch in without_tuner(records.batch(_BATCH_SIZE)).as_numpy_iterator():
             yield from batch
     except tf.errors.OpError as error:
         reason = re.sub(r"^{{.*?}} |\s*\[Op:.*", "", str(error.message).splitlines()[0])
         raise DeidError(f"{problem}: {reason}. Prepare the dataset again.") from error
+
+
+def without_tuner(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Switches tf.data's tuner off: its thread sleeps, and the end of every range or epoch may wait half a second for it."""
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def _dataset_folder(dataset: str, data_dir: str | None) -> epath.Path:
