@@ -34,8 +34,8 @@ _Result = TypeVar("_Result")
 REPORTS = "_shards"
 # "start" is what a worker does once; all others are done for every image.
 STAGES = ("start", "read", "decode", "deidentify", "encode", "write")
-# Resized images that a worker holds.
-_DECODED_AHEAD = 32
+# Resized images that a worker holds, and the bytes of all of them.
+_DECODED_AHEAD, _BYTES_AHEAD = 32, 64 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +116,8 @@ class Worker:
         Images are decoded some ahead of the kernels: taking turns, the two drive each other out of the processor's caches.
         """
         examples = iter(examples)
-        while batch := list(itertools.islice(examples, _DECODED_AHEAD)):
+        ahead = max(1, min(_DECODED_AHEAD, _BYTES_AHEAD // (3 * self.job.deid.input_size**2)))
+        while batch := list(itertools.islice(examples, ahead)):
             prepared = [_caught(self.prepare, example, clock) for example in batch]
             for example, image in zip(batch, prepared, strict=True):
                 record_id = self.record_id(split, example)
