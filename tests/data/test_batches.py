@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -35,6 +36,15 @@ def test_each_epoch_has_every_example_in_an_order_of_its_own(config, faces, cach
     # A run that begins with epoch 1 sees what one that has been through epoch 0 sees.
     np.testing.assert_array_equal(all_of(again.train_batches(16, seed=0, epoch=1))[0], epochs[1][0])
     assert not np.array_equal(all_of(again.train_batches(16, seed=1, epoch=0))[0], epochs[0][0])
+
+
+def test_a_cache_needs_no_files_once_an_epoch_has_begun(config, faces, tmp_path):
+    shutil.copytree(faces / "lfw_subset_deid", tmp_path / "lfw_subset_deid")
+    data = ImageData(dataclasses.replace(config, data_dir=str(tmp_path), cache=True), "train")
+    next(iter(data.train_batches(16, 0, 0)))
+    for path in tmp_path.rglob("*.tfrecord-*"):
+        path.unlink()
+    assert len(all_of(data.train_batches(16, 0, 1))[1]) == 160
 
 
 def stored_examples(faces, split="train"):

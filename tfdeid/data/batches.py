@@ -51,7 +51,7 @@ class DataConfig:
     shuffle_buffer: int = 10_000
     """Encoded records among which the next one is drawn; they are held in memory."""
     cache: bool = False
-    """Keep all encoded records in memory after the first epoch."""
+    """Read all encoded records into memory before the first epoch, and keep them there."""
     rotation: float = 15.0
     """Augmentation: largest rotation either way, in degrees."""
     shift: float = 0.1
@@ -129,7 +129,6 @@ class ImageData:
         Returns:
           uint8[B, S, S, C] and int64[B].
         """
-
         drawn = np.random.SeedSequence([seed, epoch]).generate_state(2)
         records = self._records(None if self._config.cache else int(drawn[0]))
         records = records.shuffle(min(self._config.shuffle_buffer, self.size), seed=int(drawn[1]) >> 1)
@@ -138,7 +137,6 @@ class ImageData:
 
     def test_batches(self, batch_size: int) -> tf.data.Dataset:
         """Returns all examples in stored order, as uint8[B, S, S, C] and int64[B]; the last batch may be smaller."""
-
         if batch_size not in self._tests:  # Built once: every graph leaves something behind.
             images = self._records(None).map(self._decode, _THREADS)
             self._tests[batch_size] = without_tuner(images.batch(batch_size).prefetch(_BATCHES_AHEAD))
@@ -166,6 +164,10 @@ class ImageData:
         )
         if self._config.cache:
             self._cached = records = records.cache()
+            for (
+                _
+            ) in records:  # A cache counts only when it has been read to its end, which an epoch of whole batches need not do.
+                pass
         return records
 
     @functools.cached_property

@@ -21,14 +21,15 @@ def known_models() -> list[str]:
 def make_model(name: str, image_size: int, channels: int, num_classes: int, precision: str = "float32") -> keras.Model:
     """Returns a network from uint8[B, S, S, C] images to float32[B, num_classes] logits.
 
-    Pixels are scaled to [-1, 1] inside, so that whoever gets the saved network needs to know nothing of it.
+    Pixels are scaled inside, to [-1, 1] or as the network itself does it, so that whoever gets the saved network needs to know
+    nothing of it.
 
     Args:
       name: one of `known_models()`.
       image_size: S.
       channels: C, 1 or 3.
       num_classes: classes.
-      precision: one of `PRECISIONS`; the mixed ones keep weights and logits in float32.
+      precision: one of `tfdeid.train.config.PRECISIONS`; the mixed ones keep weights and logits in float32.
 
     Raises:
       DeidError: the name is unknown, or the network does not take images of this size.

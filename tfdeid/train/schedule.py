@@ -11,7 +11,6 @@ import tensorflow as tf
 from tfdeid.train.config import TrainConfig
 
 
-@keras.saving.register_keras_serializable("tfdeid")
 class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """A constant learning rate for each piece of the epochs, optionally decayed by the step.
 
@@ -35,9 +34,6 @@ class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
             start += epochs * self.steps_per_epoch
             rate = tf.where(step >= start, following, rate)
         return rate / (1 + self.decay * tf.cast(step, tf.float32)) if self.decay else rate
-
-    def get_config(self) -> dict[str, Any]:
-        return {"pieces": self.pieces, "steps_per_epoch": self.steps_per_epoch, "decay": self.decay}
 
 
 def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
