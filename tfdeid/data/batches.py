@@ -164,9 +164,8 @@ class ImageData:
         )
         if self._config.cache:
             self._cached = records = records.cache()
-            for (
-                _
-            ) in records:  # A cache counts only when it has been read to its end, which an epoch of whole batches need not do.
+            # A cache counts only once it has been read to its end, which an epoch of whole batches need not do.
+            for _ in read(records, self.name):
                 pass
         return records
 
