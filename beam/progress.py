@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 from tqdm import tqdm
@@ -10,6 +11,8 @@ from beam.job import Job, ShardTask
 from beam.shards import REPORTS
 
 _SECONDS_BETWEEN_LOOKS = 0.5
+# A file that standard error goes to would hold every state of the line.
+_SECONDS_BETWEEN_STATES_IN_A_LOG = 20.0
 
 
 class Progress:
@@ -38,10 +41,12 @@ class Progress:
             self._thread.join()
 
     def _watch(self) -> None:
-        with tqdm(total=sum(self._waiting.values()), unit="image", desc="de-identifying", mininterval=0) as bar:
+        interval = 0.0 if sys.stderr.isatty() else _SECONDS_BETWEEN_STATES_IN_A_LOG
+        with tqdm(total=sum(self._waiting.values()), unit="image", desc="de-identifying", mininterval=interval) as bar:
             while not self._stop.wait(_SECONDS_BETWEEN_LOOKS):
                 self._look(bar)
-                bar.refresh()  # The clock moves on also while the first shard is being made.
+                if not interval:
+                    bar.refresh()  # The clock moves on also while the first shard is being made.
             self._look(bar)
 
     def _look(self, bar: tqdm) -> None:

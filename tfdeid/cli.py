@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -41,6 +42,7 @@ def _run(argv: list[str]) -> int:
     _add_keygen(subparsers)
     _add_preview(subparsers)
     _add_measure(subparsers)
+    _add_reproduce(subparsers)
     _add_classify(subparsers)
     if argv and not argv[0].startswith("-") and argv[0] not in subparsers.choices:
         raise unknown_name("subcommand", argv[0], subparsers.choices)
@@ -158,10 +160,12 @@ def _add_measure(subparsers: argparse._SubParsersAction) -> None:
 
 
 def _measure(arguments: argparse.Namespace) -> int:
+    from tfdeid import paper
     from tfdeid.data.draw import draw_images
     from tfdeid.data.sources import SourceConfig
-    from tfdeid.measure import paper, report
+    from tfdeid.measure import report
     from tfdeid.measure.sweep import sweep
+    from tfdeid.schemes.key_space import key_space
 
     source, deid_values, key = _source_deid_key(arguments)
     source = source or SourceConfig()
@@ -189,6 +193,8 @@ def _measure(arguments: argparse.Namespace) -> int:
         raise DeidError(f"{arguments.output_dir} can't be written: {error.strerror}. Choose another --output_dir.") from None
     print(f"{source.dataset}: {len(images):,} images, key fingerprint {key.fingerprint}")
     print(report.table(found, printed))
+    sized = dataclasses.replace(config, input_size=found.best)
+    print(f"brute-force search at {found.best}: {key_space(sized)}. {key_space(sized).note}")
     print(f"{found.recommendation()}\nwrote {', '.join(map(str, paths))}")
     print(f"next: tfdeid preview --dataset {source.dataset} --input_size {found.best}")
     return 0
@@ -199,6 +205,48 @@ def _numbers(name: str, text: str) -> list[int]:
         return [int(word) for word in text.split(",")]
     except ValueError:
         raise DeidError(f"{name} must be whole numbers separated by commas, {name} was {text!r}.") from None
+
+
+def _add_reproduce(subparsers: argparse._SubParsersAction) -> None:
+    from tfdeid.reproduce.tables import SCALES, TABLES
+
+    reproduce = subparsers.add_parser(
+        "reproduce",
+        help="run the paper's experiments, and print its tables beside ours",
+        description="Run what a table of the paper needs, and print the paper's figures and ours side by side. What is "
+        "finished is kept: the same command goes on after an interruption, and tables share what they have in common.",
+    )
+    reproduce.add_argument("table", metavar="TABLE", help=", ".join(TABLES))
+    reproduce.add_argument(
+        "--scale",
+        default="quick",
+        help=f"{' or '.join(SCALES)}. quick: under 40 minutes on two cores, with fewer images, epochs and seeds, and a small "
+        "network. paper: the whole experiment; its cost is printed first (default: %(default)s)",
+    )
+    reproduce.add_argument("--data_dir", help="TFDS data directory with cifar10 or imagenet2012 (default: TFDS's own)")
+    reproduce.add_argument("--key", default="paper", help="key reference (default: %(default)s, the published key)")
+    reproduce.add_argument("--output_dir", default="reproduced", help="folder for results and parts (default: %(default)s)")
+    reproduce.set_defaults(function=_reproduce)
+
+
+def _reproduce(arguments: argparse.Namespace) -> int:
+    from tfdeid.reproduce import report
+    from tfdeid.reproduce.run import open_workshop, reproduce
+    from tfdeid.reproduce.tables import SCALES, make_table
+
+    if arguments.scale not in SCALES:
+        raise unknown_name("scale", arguments.scale, SCALES)
+    scale = SCALES[arguments.scale]
+    table = make_table(arguments.table, scale)
+    import_tensorflow()
+    workshop = open_workshop(arguments.output_dir, scale, arguments.data_dir, arguments.key)
+    found = reproduce(table, scale, workshop)
+    try:
+        paths = report.write(found, table, scale, workshop.folder, {"key_fingerprint": workshop.key.fingerprint})
+    except OSError as error:
+        raise DeidError(f"{arguments.output_dir} can't be written: {error.strerror}. Choose another --output_dir.") from None
+    print(f"\n{report.table(found, table)}\nwrote {', '.join(map(str, paths))}")
+    return 0
 
 
 def _add_classify(subparsers: argparse._SubParsersAction) -> None:

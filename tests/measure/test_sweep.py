@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from tests.conftest import SHARED, absent
-from tfdeid import DeidConfig, DeidError, Key
+from tfdeid import DeidConfig, DeidError, Key, paper
 from tfdeid.cli import main
-from tfdeid.measure import Measures, measure, paper
+from tfdeid.measure import Measures, measure
 from tfdeid.measure.sweep import Sweep, sweep
 
 
@@ -75,6 +75,7 @@ def test_the_command_writes_table_files_and_plot(tmp_path, key_path, capsys):
     assert main(["measure", *options]) == 0
     said = capsys.readouterr().out
     found = json.loads((tmp_path / "out" / "measures.json").read_text())
+    assert "values, the same for all images. The count is of possible images, not of keys" in said
     assert f"recommended input size: {found['recommended']}" in said and "over 2 random keys" in said and "next: tfdeid" in said
     assert Key.load(key_path).material.decode() not in said + (tmp_path / "out" / "measures.json").read_text()
     rows = list(csv.DictReader((tmp_path / "out" / "measures.csv").open()))

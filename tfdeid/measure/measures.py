@@ -98,6 +98,7 @@ def measure(
     alpha: float = ALPHA,
     num_threads: int | None = None,
     on_image: Callable[[], object] = lambda: None,
+    vec: np.ndarray | None = None,
 ) -> Measures:
     """De-identifies images and measures how much of them is left, on all cores.
 
@@ -111,6 +112,7 @@ def measure(
       alpha: the weight of SSIM_Dei in DI, in [0, 1].
       num_threads: None for one a core.
       on_image: called after each image, for progress.
+      vec: float64[images], the SSIM_Vec of each image where it is known already, from a call under another key.
 
     Returns:
       The measures, with the values of each image in the order of the images. The same for any number of threads.
@@ -125,21 +127,21 @@ def measure(
         raise DeidError(f"alpha must be in [0, 1], alpha was {alpha}.")
     deidentify = Deidentifier(config, key)
     vectorize = None
-    if config.scheme in ("structural", "vectorized"):
+    if vec is None and config.scheme in ("structural", "vectorized"):
         drawn = dataclasses.replace(config, scheme="vectorized", output_size=config.input_size)
         vectorize = Deidentifier(drawn)
 
     def one(image: np.ndarray) -> tuple[float, float, float]:
         small = deidentify.prepare(image)
         large, hidden = resize(small, config.output_size), deidentify(small)
-        vec = ssim(small, vectorize(small)) if vectorize else float("nan")
-        values = vec, ssim(large, hidden), l2(large, hidden)
+        drawn = ssim(small, vectorize(small)) if vectorize else float("nan")
+        values = drawn, ssim(large, hidden), l2(large, hidden)
         on_image()
         return values
 
     with concurrent.futures.ThreadPoolExecutor(num_threads or os.cpu_count() or 1) as pool:
-        vec, dei, distance = np.array(list(pool.map(one, images)), np.float64).T
-    return Measures(vec, dei, distance, alpha)
+        drawn, dei, distance = np.array(list(pool.map(one, images)), np.float64).T
+    return Measures(drawn if vec is None else vec, dei, distance, alpha)
 
 
 def l2(a: np.ndarray, b: np.ndarray) -> float:

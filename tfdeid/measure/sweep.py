@@ -97,7 +97,8 @@ def sweep(
     measures, others = {}, {}
     for size, sized in configs.items():
         measures[size] = measure(images, sized, key, alpha, on_image=on_image)
-        found = [measure(images, sized, other, alpha, on_image=on_image) for other in keys]
+        # What tracing keeps does not depend on the key.
+        found = [measure(images, sized, other, alpha, on_image=on_image, vec=measures[size].vec) for other in keys]
         others[size] = [{name: one.mean(name) for name in MEASURES} for one in found]
     return Sweep(config, measures, others if keys else {})
 

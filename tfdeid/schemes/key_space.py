@@ -8,24 +8,34 @@ import math
 from tfdeid.deidentifier import BLOCK, DeidConfig
 from tfdeid.schemes.negative_positive import ORDERS, check_channels
 
-_NOTE = "The count is of possible images, not of keys: a key has 256 random bits, however many images there are."
+IMAGES_NOT_KEYS = "The count is of possible images, not of keys: a key has 256 random bits, however many images there are."
 _NO_KEY = "Nothing is encrypted, so there is no key to search for."
 
 
 @dataclasses.dataclass(frozen=True)
 class KeySpace:
-    """Two ways to tell how large a secret is.
+    """Two ways to tell how large a secret is; as text, a line.
 
     Attributes:
       images_log2: log2 of the number of possible images that the papers count; None without encryption.
       fixed_values: how many values the key fixes, which is what an adversary has to estimate: for all images together, and only
         with `key_scope` "image" for each image anew.
       note: what the count means.
+      each_image: whether the key fixes as many values for each image anew.
     """
 
     images_log2: float | None
     fixed_values: int
     note: str
+    each_image: bool = False
+
+    def __str__(self) -> str:
+        if self.images_log2 is None:
+            return self.note
+        each = ", anew for each image" if self.each_image else ", the same for all images"
+        return (
+            f"2^{self.images_log2:,.0f} possible images by the papers' count; the key fixes {self.fixed_values:,} values{each}"
+        )
 
 
 def key_space(config: DeidConfig, channels: int = 3) -> KeySpace:
@@ -43,13 +53,13 @@ def key_space(config: DeidConfig, channels: int = 3) -> KeySpace:
     Raises:
       DeidError: the scheme doesn't take such images.
     """
-    pixels = config.input_size**2
+    pixels, each = config.input_size**2, config.key_scope == "image"
     if config.scheme == "structural":
-        return KeySpace(pixels * math.log2(pixels + 1), 10**config.coordinate_decimals * config.input_size + 1, _NOTE)
+        return KeySpace(pixels * math.log2(pixels + 1), 10**config.coordinate_decimals * config.input_size + 1, IMAGES_NOT_KEYS)
     if config.scheme == "negative_positive":
         check_channels(channels)
-        return KeySpace(pixels * (channels + math.log2(len(ORDERS))), pixels * (channels + 1), _NOTE)
+        return KeySpace(pixels * (channels + math.log2(len(ORDERS))), pixels * (channels + 1), IMAGES_NOT_KEYS, each)
     if config.scheme == "block_shuffle":
         halves = 2 * BLOCK * BLOCK * (1 if config.grayscale else channels)
-        return KeySpace(math.log2(math.factorial(halves)) + halves, 2 * halves, _NOTE)
+        return KeySpace(math.log2(math.factorial(halves)) + halves, 2 * halves, IMAGES_NOT_KEYS, each)
     return KeySpace(None, 0, _NO_KEY)

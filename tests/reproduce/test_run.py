@@ -1,0 +1,112 @@
+"""Running parts, keeping them, and going on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tfdeid import DeidConfig, DeidError, Key
+from tfdeid.cli import main
+from tfdeid.data.draw import draw_images
+from tfdeid.data.sources import SourceConfig
+from tfdeid.measure import measure
+from tfdeid.reproduce.parts import Measuring, Training, Workshop
+from tfdeid.reproduce.run import reproduce
+from tfdeid.reproduce.tables import QUICK, Row, Table
+
+SMALL = DeidConfig(input_size=16, output_size=32)
+MEASURING = Measuring(SMALL, 3)
+OPTIONS = ("--model=small", "--schedule=1 x 1e-3", "--batch_size=16")
+TRAINING = Training(SMALL, 5, OPTIONS, limit=48, num_images=32, num_tests=20)
+TABLE = Table(
+    "table0",
+    "a table",
+    ("sdim", "accuracy"),
+    (
+        Row("structural", (MEASURING, TRAINING), {"accuracy": 50.0}),
+        Row("nothing", (TRAINING,), {}, minus=(TRAINING,)),
+    ),
+    "all",
+)
+
+
+@pytest.fixture
+def key_path(tmp_path):
+    Key.generate().save(tmp_path / "key")
+    return tmp_path / "key"
+
+
+def test_parts_are_run_once(shared_tfds, tmp_path, key_path, monkeypatch, capfd):
+    folder = tmp_path / "out"
+    found = reproduce(TABLE, QUICK, Workshop(folder, str(shared_tfds), str(key_path)))
+    images = draw_images(SourceConfig("cifar10", str(shared_tfds)), "test", 3, 0)
+    assert found["structural"]["sdim"].mean == pytest.approx(measure(images, SMALL, Key.load(key_path)).sdim)
+    (run,) = (folder / "runs").iterdir()
+    tested, record = json.loads((run / "evaluation.json").read_text()), json.loads((run / "run.json").read_text())
+    assert found["structural"]["accuracy"].mean == pytest.approx(100 * tested["accuracy"])
+    assert tested["examples"] == 20 and record["data"]["train_split"] == "train[:32]" and record["train"]["seed"] == 5
+    assert record["dataset"]["facts"]["key_fingerprint"] == Key.load(key_path).fingerprint
+    assert found["nothing"]["accuracy"].mean == 0
+    said = capfd.readouterr()
+    assert "python -m beam.deid --dataset=cifar10" in said.out and "[2/2" in said.out
+    assert Key.load(key_path).material.decode() not in said.out + said.err
+
+    monkeypatch.setattr(subprocess, "run", None)
+    again = reproduce(TABLE, QUICK, Workshop(folder, str(shared_tfds), str(key_path)))
+    assert again == found and "2 of them kept from earlier; nothing to run" in capfd.readouterr().out
+
+
+def test_parts_of_other_keys_and_configurations_are_others(shared_tfds, tmp_path, key_path):
+    workshop = Workshop(tmp_path, str(shared_tfds), str(key_path))
+    workshop.result(MEASURING)
+    assert workshop.is_kept(MEASURING)
+    assert not workshop.is_kept(dataclasses.replace(MEASURING, num_images=4))
+    Key.generate().save(tmp_path / "other")
+    assert not Workshop(tmp_path, str(shared_tfds), str(tmp_path / "other")).is_kept(MEASURING)
+
+
+def test_a_command_that_fails_ends_it_and_loses_nothing(shared_tfds, tmp_path, key_path, capfd):
+    workshop = Workshop(tmp_path / "out", str(shared_tfds), str(key_path))
+    bad = dataclasses.replace(TRAINING, options=("--model=smal", *OPTIONS[1:]))
+    rows = (Row("a", (MEASURING,), {}), Row("b", (bad,), {}))
+    with pytest.raises(
+        DeidError, match=r"exit code 2, for the reason above: python -m tfdeid.train .* the same command goes on"
+    ):
+        reproduce(dataclasses.replace(TABLE, rows=rows), QUICK, workshop)
+    assert "Did you mean 'small'" in capfd.readouterr().err
+    assert workshop.is_kept(MEASURING) and not workshop.is_kept(bad)
+
+
+def test_an_interruption_is_one_line(shared_tfds, tmp_path, key_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "run", interrupted)
+    with pytest.raises(DeidError, match="interrupted. What is finished is kept"):
+        Workshop(tmp_path, str(shared_tfds), str(key_path)).result(TRAINING)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["table9"], "unknown table 'table9'"),
+        (["table2", "--scale=quik"], "unknown scale 'quik'. Did you mean 'quick'"),
+        (["table2", "--data_dir={tmp}"], "cifar10"),
+        (["imagenet", "--scale=paper", "--data_dir={tmp}"], "imagenet2012"),
+    ],
+)
+def test_mistakes(arguments, message, tmp_path, capsys):
+    arguments = [argument.format(tmp=tmp_path) for argument in arguments]
+    assert main(["reproduce", *arguments, f"--output_dir={tmp_path / 'out'}"]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_needs_no_tensorflow():
+    code = "import sys; from tfdeid.cli import main\ntry: main(['reproduce', '--help'])\nexcept SystemExit: pass\n"
+    code += "assert 'tensorflow' not in sys.modules and 'apache_beam' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

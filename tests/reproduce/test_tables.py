@@ -1,0 +1,112 @@
+"""The paper's tables as parts to be run, and what they cost."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from tests.conftest import SHARED, absent
+from tfdeid import DeidError, paper
+from tfdeid.config import load_config
+from tfdeid.data.batches import DataConfig
+from tfdeid.data.naming import dataset_name
+from tfdeid.options import parse
+from tfdeid.reproduce.parts import Training
+from tfdeid.reproduce.run import cost
+from tfdeid.reproduce.tables import PAPER, QUICK, TABLES, make_table
+from tfdeid.train.config import TrainConfig
+
+
+@pytest.fixture(scope="module")
+def printed():
+    path = SHARED / "oracle" / "paper_tables.json"
+    if not path.exists():
+        absent("the paper's figures in ../shared")
+    return json.loads(path.read_text())
+
+
+def rows(table):
+    return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+
+
+def test_the_papers_figures_are_transcribed(printed):
+    for row in rows(printed["table3"]):
+        assert paper.TABLE_3[row["size"]] == {"vectorized": row["vectorized"], "structural": row["deidentified"]}
+        assert paper.table_2(row["size"])["sdim"] == pytest.approx(row["sdim"], abs=1.1e-4)
+    for row in rows(printed["table4"]):
+        assert paper.TABLE_4[row["output_size"]] == (row["accuracy_percent"], row["evaluation_ms_per_image"])
+    gray = {row["measure"]: row["gray"] for row in rows(printed["table5"])}
+    assert {**gray, "l2": printed["table5"]["derived"]["l2_gray"]} == paper.TABLE_5_GRAY
+    assert str(paper.TABLE_5_GRAY_ACCURACY) in printed["table5"]["note"]
+    assert {row["method"]: row["accuracy_percent"] for row in rows(printed["table6"])} == paper.TABLE_6
+    imagenet = printed["imagenet"]
+    assert {
+        "accuracy_drop": imagenet["accuracy_drop_points"],
+        "f1_drop": imagenet["f1_drop"],
+        "sdim": imagenet["sdim"],
+    } == paper.IMAGENET
+    sizes = [table["rows"] for table in (printed["table2"], printed["table3"], printed["table4"], printed["table6"])]
+    assert [len(table) for table in (paper.TABLE_2, paper.TABLE_3, paper.TABLE_4, paper.TABLE_6)] == list(map(len, sizes))
+
+
+@pytest.mark.parametrize("scale", [QUICK, PAPER], ids=lambda scale: scale.name)
+@pytest.mark.parametrize("name", TABLES)
+def test_every_figure_of_the_paper_has_a_part_that_answers_it(name, scale):
+    table = make_table(name, scale)
+    assert len({row.label for row in table.rows}) == len(table.rows)
+    for row in table.rows:
+        assert set(row.paper) <= {*table.columns, "di"} and row.parts
+        if {"accuracy", "f1", "milliseconds"} & set(row.paper):
+            assert any(isinstance(part, Training) for part in row.parts)
+
+
+@pytest.mark.parametrize("scale", [QUICK, PAPER], ids=lambda scale: scale.name)
+def test_the_options_of_each_training_are_understood(scale):
+    for name in TABLES:
+        for part in make_table(name, scale).parts:
+            if isinstance(part, Training):
+                argv = [*part.options, f"--seed={part.seed}", *([f"--config={part.config}"] if part.config else [])]
+                _, data, train = parse(argv, "x", "", "", EmptyOptions, {"data": DataConfig, "train": TrainConfig})
+                assert train.seed == part.seed
+                augments = data.rotation or data.shift or data.flip
+                assert not augments if part.deid.scheme == "block_shuffle" else augments or "negative" in part.deid.scheme
+
+
+@dataclasses.dataclass(frozen=True)
+class EmptyOptions:
+    config: str | None = None
+    """As the command has it."""
+
+
+def test_paper_scale_is_the_papers_schedule():
+    for name in ("table3", "table4", "table5", "table6"):
+        trainings = [part for part in make_table(name, PAPER).parts if isinstance(part, Training)]
+        # Nothing but the augmentation is said, so that the defaults hold, which are the paper's.
+        assert not [
+            option for part in trainings for option in part.options if option[2:] not in ("rotation=0", "shift=0", "noflip")
+        ]
+        assert all(part.limit is part.num_images is part.num_tests is None for part in trainings)
+    for part in make_table("imagenet", PAPER).parts:
+        if isinstance(part, Training):
+            sections = load_config(part.config)
+            assert sections["data"]["dataset"] == f"{dataset_name(part.dataset)}/{part.deid.name}"
+            assert sections["deid"]["scheme"] == part.deid.scheme
+
+
+def test_tables_share_what_they_have_in_common():
+    table_3, table_6 = make_table("table3", QUICK), make_table("table6", QUICK)
+    assert set(table_3.parts) & set(table_6.parts)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_cost_is_said(name):
+    quick, whole = cost(QUICK, make_table(name, QUICK).parts), cost(PAPER, make_table(name, PAPER).parts)
+    assert int(quick.split()[1]) < 40 and "minutes on two cores" in quick
+    assert "hours" in whole and ("RTX 2080 Ti" in whole or name == "table2")
+
+
+def test_unknown_names():
+    with pytest.raises(DeidError, match="unknown table 'table7'.* Did you mean 'table"):
+        make_table("table7", QUICK)
