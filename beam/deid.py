@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +17,14 @@ import numpy as np
 from beam import report
 from beam.job import Job, ShardTask, plan_shards, run_identity
 from beam.progress import Progress
-from beam.shards import REPORTS, finish_dataset, read_reports, total
-from tfdeid.data.metadata import is_complete, read_facts
+from beam.shards import finish_dataset, total
+from tfdeid.data.metadata import METADATA_FILES, is_complete, read_facts, withdraw
 from tfdeid.data.naming import dataset_name
+from tfdeid.data.shard_report import REPORTS, read_reports
 from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.deidentifier import DeidConfig, Deidentifier
-from tfdeid.errors import DeidError
+from tfdeid.errors import DeidError, unknown_name
+from tfdeid.files import lock
 from tfdeid.key import Key
 from tfdeid.terminal import divert_stderr, import_tensorflow, run_command
 
@@ -50,22 +54,29 @@ def run(argv: Sequence[str] | None = None) -> int:
     is_local = runner in _LOCAL_RUNNERS
     if not is_local:
         logging.getLogger().setLevel(logging.INFO)  # A service tells there how the job fares.
+        logging.getLogger("apache_beam.typehints").setLevel(logging.WARNING)
     key, key_reference = _load_key(run_options, is_local)
-    source = open_source(source_config)
-    job = _make_job(run_options, source_config, source, deid, key, key_reference)
-    tasks = plan_shards(job, source, key, run_options.num_shards)
+    with _remote_errors():
+        source = open_source(source_config)
+        job = _make_job(run_options, source_config, source, deid, key, key_reference)
+        tasks = plan_shards(job, source, key, run_options.num_shards)
     deidentifier = Deidentifier(deid, key)  # Whatever it refuses or warns of should be known before the work starts.
-    todo = _todo(job, tasks, run_options.mode)
-    if todo is None:
-        print(report.already_complete(job))
-        return 0
-    print(report.beginning(job, source, tasks, todo, runner, beam_argv))
-    if is_local:
-        _compile_kernels(deidentifier, job.channels)
-    started = time.monotonic()
-    _run_pipeline(job, tasks, todo, run_options.max_failed_ratio, beam_argv, runner, is_local)
-    seconds = time.monotonic() - started
+    with _only_launch(job):
+        with _remote_errors():
+            todo = _todo(job, tasks, run_options.mode)
+        if todo is None:
+            print(report.already_complete(job))
+            return 0
+        print(report.beginning(job, source, tasks, todo, runner, beam_argv), flush=True)
+        if is_local:
+            _compile_kernels(deidentifier, job.channels)
+        started = time.monotonic()
+        _run_pipeline(job, tasks, todo, run_options.max_failed_ratio, beam_argv, runner, is_local)
+        seconds = time.monotonic() - started
     reports = read_reports(job.directory)
+    if missing := sum(task.file_name not in reports for task in tasks):
+        print(report.not_run(job, missing, len(tasks)))
+        return 0 if _only_describes(beam_argv) else 1
     counts = total(reports[task.file_name] for task in tasks)
     made = total(reports[task.file_name] for task in todo)
     failures = report.write_failures(job, tasks, reports, source, key) if counts["failed"] else None
@@ -99,17 +110,51 @@ def _run_pipeline(
     )
     steps.build(pipeline, job, tasks, todo, max_failed_ratio)
     log = report.owner_file(job, "logs", ".log")
-    with divert_stderr(log) if is_local else contextlib.nullcontext(), Progress(job, todo, enabled=is_local):
+    quietly = divert_stderr(log) if is_local else contextlib.nullcontext()
+    with quietly, _threads_that_fail_are_logged(), Progress(job, todo, enabled=is_local):
         try:
             pipeline.run().wait_until_finish()
         except KeyboardInterrupt:
             raise DeidError(f"interrupted. {report.how_to_resume(job)}") from None
         except Exception as error:
-            reason = report.reason_in(error)
+            reason = report.reason_in(error) or _lost_worker(error)
             if reason is None:  # Not a mistake that the user can mend: the traceback is what is wanted.
                 print(f"{report.how_to_resume(job)} The workers' log: {log}", file=sys.stderr)
                 raise
             raise DeidError(f"{reason} {report.how_to_resume(job)}") from error
+
+
+def _only_describes(beam_argv: list[str]) -> bool:
+    """Tells whether Beam was asked for the job's description, and not to run it."""
+    from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, TestOptions
+
+    options = PipelineOptions(beam_argv)
+    return bool(options.view_as(TestOptions).dry_run or options.view_as(GoogleCloudOptions).template_location)
+
+
+def _lost_worker(error: Exception) -> str | None:
+    """Returns what to say if a worker process of a local runner is gone; None if it is something else that went wrong."""
+    if not any(sign in str(error) for sign in ("Channel closed prematurely", "Worker subprocess exited")):
+        return None
+    return (
+        "a worker process ended in the middle of its work: it was killed, or memory ran out (give fewer --direct_num_workers)."
+    )
+
+
+@contextlib.contextmanager
+def _threads_that_fail_are_logged() -> Iterator[None]:
+    """Sends tracebacks of the runner's threads to where workers' words go: what counts is raised in the main thread too."""
+    usual = threading.excepthook
+    threading.excepthook = lambda failed: _write_to_native_stderr("".join(traceback.format_exception(failed.exc_value)))
+    try:
+        yield
+    finally:
+        threading.excepthook = usual
+
+
+def _write_to_native_stderr(text: str) -> None:
+    with contextlib.suppress(OSError):
+        os.write(2, text.encode())
 
 
 def _compile_kernels(deidentifier: Deidentifier, channels: int) -> None:
@@ -127,8 +172,11 @@ def _runner_name(beam_argv: list[str]) -> str:
 
     name = PipelineOptions(beam_argv).view_as(StandardOptions).runner or "DirectRunner"
     short = name.rsplit(".", 1)[-1]
-    known = {runner.lower(): runner for runner in _LOCAL_RUNNERS}
-    return known.get(short.lower(), known.get(short.lower() + "runner", short))
+    known = {runner.lower(): runner for runner in (*_LOCAL_RUNNERS, *StandardOptions.KNOWN_RUNNER_NAMES)}
+    found = known.get(short.lower(), known.get(short.lower() + "runner"))
+    if found is None and "." not in name:  # With a point it is a class that Beam imports.
+        raise unknown_name("runner", name, known.values())
+    return found or short
 
 
 def _load_key(run_options: RunOptions, is_local: bool) -> tuple[Key, str]:
@@ -169,22 +217,47 @@ def _make_job(
     )
 
 
+@contextlib.contextmanager
+def _remote_errors() -> Iterator[None]:
+    """Turns what goes wrong between here and a remote folder into one clear error."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise DeidError(f"a remote folder can't be used: {str(error.message).splitlines()[0]}") from error
+
+
+@contextlib.contextmanager
+def _only_launch(job: Job) -> Iterator[None]:
+    """Keeps other launches of this machine out of the output's folder while a block runs."""
+    path = job.directory.parent / f".{job.directory.name}.lock"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if "://" not in str(path):
+            path.touch()
+    except OSError as error:
+        raise DeidError(f"{path.parent} can't be written: {error.strerror}. Choose another --output_dir.") from error
+    with lock(path, f"another process is writing {job.directory}. Wait for it, or choose another --output_dir or --name."):
+        yield
+
+
 def _todo(job: Job, tasks: list[ShardTask], mode: str) -> list[ShardTask] | None:
     """Decides, by what lies in the output directory, which shards are still to be made; None if the dataset is complete."""
     directory = job.directory
     if not directory.exists() or not any(directory.iterdir()):
         return tasks
     complete = is_complete(directory)
-    if not complete and not (directory / REPORTS).exists():
+    if not all(_is_ours(job, path.name) for path in directory.iterdir()):
         raise DeidError(f"{directory} holds files that are not of this tool. Move them away, or choose another --output_dir.")
     if mode == "overwrite":
         directory.rmtree()
         return tasks
-    if complete:
-        if read_facts(directory).get("identity") == run_identity(tasks):
-            return None
+    if complete and read_facts(directory).get("identity") != run_identity(tasks):
         raise DeidError(f"{directory} holds a complete dataset {_difference(job)}. Use another --name, or --mode=overwrite.")
     reports = read_reports(directory)
+    if complete and all(task.file_name in reports for task in tasks):
+        return None
     identities = {task.file_name: task.identity for task in tasks}
     if any(identities.get(name) != found.identity for name, found in reports.items()):
         raise DeidError(f"{directory} holds part of a dataset of another key, configuration or source. Use --mode=overwrite.")
@@ -193,7 +266,13 @@ def _todo(job: Job, tasks: list[ShardTask], mode: str) -> list[ShardTask] | None
             f"{directory} holds part of this dataset ({len(reports)} of {len(tasks)} shards). --mode=resume goes on, "
             "--mode=overwrite begins anew."
         )
+    withdraw(directory)  # Where a shard is gone from what was complete, no reader should meet the gap.
     return [task for task in tasks if task.file_name not in reports]
+
+
+def _is_ours(job: Job, name: str) -> bool:
+    """Tells whether a file in a dataset's directory is of the kinds that this tool puts there."""
+    return name in (REPORTS, *METADATA_FILES) or name.startswith(f"{job.dataset}-")
 
 
 def _difference(job: Job) -> str:

@@ -54,7 +54,7 @@ class Job:
     @property
     def directory(self) -> epath.Path:
         """Returns where the shards and their metadata go."""
-        return epath.Path(self.output_dir) / self.dataset / self.deid.name / VERSION
+        return epath.Path(self.output_dir).expanduser() / self.dataset / self.deid.name / VERSION
 
     def facts(self) -> dict[str, Any]:
         """Returns what the dataset's metadata says of how it was made: all that determines its content, nothing secret."""

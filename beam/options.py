@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from beam.job import FILE_FORMATS
 from tfdeid.data.sources import SourceConfig
@@ -66,8 +67,9 @@ class RunOptions:
             if value not in known:
                 raise unknown_name(name, value, known)
         for name in ("limit", "num_shards"):
-            if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise DeidError(f"{name} must be at least 1, {name} was {getattr(self, name)}.")
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value < 1):
+                raise DeidError(f"{name} must be a whole number of at least 1, {name} was {value!r}.")
         if not 0 <= self.max_failed_ratio <= 1:
             raise DeidError(f"max_failed_ratio must be in [0, 1], max_failed_ratio was {self.max_failed_ratio}.")
 
@@ -102,6 +104,7 @@ def _check_beam_options(rest: list[str], ours: argparse.ArgumentParser) -> None:
     """Raises DeidError for an option that Beam does not know either; Beam by itself only logs it."""
     from apache_beam.options.pipeline_options import _BeamArgumentParser
 
+    _import_runner(rest)
     beams = _BeamArgumentParser(allow_abbrev=False, add_help=False)
     for options in {str(options): options for options in PipelineOptions.__subclasses__()}.values():
         options._add_argparse_args(beams)
@@ -111,6 +114,20 @@ def _check_beam_options(rest: list[str], ours: argparse.ArgumentParser) -> None:
             known: list[Any] = [*ours._option_string_actions, *beams._option_string_actions]
             raise _unknown_option(argument.split("=")[0], known)
         raise DeidError(f"unexpected argument {argument!r}. Options are written --name value or --name=value.")
+
+
+def _import_runner(rest: list[str]) -> None:
+    """Imports the module of a runner that is named by its class, as Dask's is: its options are known only then.
+
+    Raises:
+      DeidError: there is no such module.
+    """
+    name = PipelineOptions(rest).view_as(StandardOptions).runner or ""
+    if "." in name:
+        try:
+            importlib.import_module(name.rpartition(".")[0])
+        except ImportError as error:
+            raise DeidError(f"the runner {name!r} can't be imported: {error}.") from error
 
 
 def _unknown_option(name: str, known: list[str]) -> DeidError:

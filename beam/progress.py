@@ -8,7 +8,7 @@ import threading
 from tqdm import tqdm
 
 from beam.job import Job, ShardTask
-from beam.shards import REPORTS
+from tfdeid.data.shard_report import REPORTS
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 # A file that standard error goes to would hold every state of the line.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 import json
 import os
 import pathlib
@@ -10,7 +12,8 @@ import shlex
 from typing import Any
 
 from beam.job import Job, ShardTask
-from beam.shards import STAGES, Clock, ShardReport, StageError, get_worker
+from beam.shards import STAGES, Clock, StageError, get_worker
+from tfdeid.data.shard_report import ShardReport
 from tfdeid.data.sources import Source
 from tfdeid.errors import DeidError
 from tfdeid.key import Key
@@ -39,7 +42,7 @@ def already_complete(job: Job) -> str:
 
 
 def summary(
-    job: Job, counts: dict[str, Any], made: dict[str, Any], seconds: float, failures: pathlib.Path | None, complete: bool
+    job: Job, counts: dict[str, Any], made: dict[str, Any], seconds: float, failures: Failures | None, complete: bool
 ) -> str:
     """Returns the closing words: counts, rate, where things are, and the next command."""
     rate = made["read"] / seconds if seconds > 0 else 0.0
@@ -53,7 +56,8 @@ def summary(
         lines.append(f"ms an image: {stages}")
     lines += [f"output: {job.directory} ({counts['bytes'] / 1e6:,.1f} MB)", f"key fingerprint: {job.fingerprint}"]
     if failures is not None:
-        lines.append(f"images that failed: {failures} (yours alone; the dataset names them by hashed id only)")
+        lines.append(f"images that failed: {failures.path} (yours alone; the dataset names them by hashed id only)")
+        lines.append(f"most often, {failures.count:,} times, in {failures.stage}: {failures.reason}")
     if complete:
         lines.append(f"next: {reading_command(job)}")
     else:
@@ -62,6 +66,11 @@ def summary(
             "--mode=overwrite, or accept the failures with --mode=resume and a larger --max_failed_ratio."
         )
     return "\n".join(lines)
+
+
+def not_run(job: Job, missing: int, count: int) -> str:
+    """Returns what to say of a job that was described or given up, but not run to its end."""
+    return f"not run to its end: {missing} of {count} shards of {job.directory} are still to be made."
 
 
 def reading_command(job: Job) -> str:
@@ -94,7 +103,17 @@ def owner_file(job: Job, folder: str, suffix: str) -> pathlib.Path:
     return path
 
 
-def write_failures(job: Job, tasks: list[ShardTask], reports: dict[str, ShardReport], source: Source, key: Key) -> pathlib.Path:
+@dataclasses.dataclass(frozen=True)
+class Failures:
+    """Where the owner's list of failed images lies, and the most frequent reason in it."""
+
+    path: pathlib.Path
+    stage: str
+    reason: str
+    count: int
+
+
+def write_failures(job: Job, tasks: list[ShardTask], reports: dict[str, ShardReport], source: Source, key: Key) -> Failures:
     """Writes the readable list of failed images, a JSON object a line, where only the owner can read it.
 
     The dataset holds nothing but hashed ids. The key holder finds the images again by hashing the source's ids, and learns the
@@ -102,6 +121,7 @@ def write_failures(job: Job, tasks: list[ShardTask], reports: dict[str, ShardRep
     """
     path = owner_file(job, "failures", ".jsonl")
     worker = get_worker(job)
+    reasons: collections.Counter[tuple[str, str]] = collections.Counter()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         os.fchmod(file.fileno(), 0o600)
@@ -118,6 +138,7 @@ def write_failures(job: Job, tasks: list[ShardTask], reports: dict[str, ShardRep
                     reason = "succeeded when tried again"
                 except StageError as error:
                     reason = str(error.__cause__)
+                reasons[failed[record_id], reason] += 1
                 entry = {
                     "id": record_id,
                     "split": task.split,
@@ -126,4 +147,5 @@ def write_failures(job: Job, tasks: list[ShardTask], reports: dict[str, ShardRep
                     "error": reason,
                 }
                 file.write(json.dumps(entry) + "\n")
-    return path
+    (((stage, reason), count),) = reasons.most_common(1)
+    return Failures(path, stage, reason, count)

@@ -4,75 +4,37 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import dataclasses
 import functools
 import itertools
-import json
 import os
 import pathlib
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-import google_crc32c
 import numpy as np
 from etils import epath
 
 from beam.job import Job, ShardTask, run_identity
+from tfdeid.data.example import record_id
 from tfdeid.data.metadata import make_features, write_metadata
+from tfdeid.data.shard_report import REPORTS, ShardReport, read_reports
 from tfdeid.data.sources import Example, Source, open_source
 from tfdeid.deidentifier import Deidentifier
 from tfdeid.errors import DeidError
-from tfdeid.files import write_text
+from tfdeid.files import crc32c, write_text
 from tfdeid.image import decode_image, encode_png, match_channels
 from tfdeid.key import Key
 from tfdeid.terminal import import_tensorflow
 
 _Result = TypeVar("_Result")
 
-REPORTS = "_shards"
 # "start" is what a worker does once; all others are done for every image.
 STAGES = ("start", "read", "decode", "deidentify", "encode", "write")
 # Resized images that a worker holds, and the bytes of all of them.
 _DECODED_AHEAD, _BYTES_AHEAD = 32, 64 << 20
-
-
-@dataclasses.dataclass(frozen=True)
-class ShardReport:
-    """What became of one shard; lies beside it as `_shards/<file name>.json`.
-
-    Attributes:
-      file_name: the shard.
-      identity: the task's identity.
-      split: the split.
-      read: examples read; always written + len(failures).
-      written: records in the shard.
-      record_bytes: bytes of all records.
-      file_bytes: bytes of the file.
-      crc32c: CRC-32C of the file, 8 hex digits.
-      failures: (hashed id, stage) of each image that failed. Only the key holder can tell which image that is.
-      seconds: time spent in each stage.
-    """
-
-    file_name: str
-    identity: str
-    split: str
-    read: int
-    written: int
-    record_bytes: int
-    file_bytes: int
-    crc32c: str
-    failures: tuple[tuple[str, str], ...]
-    seconds: dict[str, float]
-
-    @classmethod
-    def from_json(cls, text: str) -> ShardReport:
-        values = json.loads(text)
-        return cls(**{**values, "failures": tuple((i, stage) for i, stage in values["failures"])})
-
-    def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self))
 
 
 class Worker:
@@ -94,7 +56,7 @@ class Worker:
 
     def record_id(self, split: str, example: Example) -> str:
         """Returns the record's id: 128 bits in hex, which without the key tell nothing of the source."""
-        return self._key.hmac(self.job.source_name, split, example.source_id)[:16].hex()
+        return record_id(self._key, self.job.source_name, split, example)
 
     def prepare(self, example: Example, clock: Clock) -> np.ndarray:
         """Returns the image decoded and resized; raises StageError where it can't be."""
@@ -179,9 +141,17 @@ class Clock:
             self.seconds[name] += time.perf_counter() - started
 
 
-@functools.lru_cache(maxsize=2)
+_STARTING = threading.Lock()
+
+
 def get_worker(job: Job) -> Worker:
-    """Returns this process's worker for a job; start-up is paid once a process, however many shards it makes."""
+    """Returns this process's worker for a job; start-up is paid once a process, however many shards and threads it has."""
+    with _STARTING:
+        return _worker(job)
+
+
+@functools.lru_cache(maxsize=2)
+def _worker(job: Job) -> Worker:
     return Worker(job)
 
 
@@ -196,11 +166,11 @@ def write_shard(job: Job, task: ShardTask) -> ShardReport:
     clock.seconds["start"] += time.perf_counter() - started
     records, failures = [], []
     examples = _timed(worker.source.read(task.split, task.start, task.stop), clock)
-    for record_id, record in worker.records(task.split, examples, clock):
+    for name, record in worker.records(task.split, examples, clock):
         if isinstance(record, StageError):
-            failures.append((record_id, record.stage))
+            failures.append((name, record.stage))
         else:
-            records.append((record_id, record))
+            records.append((name, record))
     records.sort()
     if len(records) + len(failures) != task.stop - task.start:
         raise DeidError(
@@ -262,7 +232,7 @@ def _write_file(path: epath.Path, records: Iterable[bytes], file_format: str) ->
     with contextlib.ExitStack() as leftovers:
         leftovers.callback(local.unlink, missing_ok=True)
         _write_records(name, records, file_format)
-        file_bytes, crc = local.stat().st_size, _crc32c(local)
+        file_bytes, crc = local.stat().st_size, crc32c(epath.Path(local))
         if is_local:
             _publish(local, path)
         else:
@@ -271,14 +241,6 @@ def _write_file(path: epath.Path, records: Iterable[bytes], file_format: str) ->
             copy.write_bytes(local.read_bytes())
             copy.replace(path)
     return file_bytes, crc
-
-
-def _crc32c(path: pathlib.Path) -> str:
-    checksum = google_crc32c.Checksum()
-    with open(path, "rb") as file:
-        for _ in checksum.consume(file, 1 << 20):
-            pass
-    return checksum.hexdigest().decode()
 
 
 def _write_records(name: str, records: Iterable[bytes], file_format: str) -> None:
@@ -308,19 +270,6 @@ def _publish(local: pathlib.Path, path: epath.Path) -> None:
     local.replace(os.fspath(path))
 
 
-def read_reports(directory: epath.PathLike) -> dict[str, ShardReport]:
-    """Returns the reports of all finished shards by file name; of those whose file is missing or has another size, none."""
-    directory = epath.Path(directory)
-    reports = {}
-    if (directory / REPORTS).exists():
-        for path in sorted((directory / REPORTS).glob("*.json")):
-            report = ShardReport.from_json(path.read_text())
-            shard = directory / report.file_name
-            if shard.exists() and shard.stat().length == report.file_bytes:
-                reports[report.file_name] = report
-    return reports
-
-
 def finish_dataset(job: Job, tasks: list[ShardTask], max_failed_ratio: float) -> bool:
     """Writes the dataset's metadata if every shard is there and few enough images failed; returns whether it did.
 
@@ -333,6 +282,7 @@ def finish_dataset(job: Job, tasks: list[ShardTask], max_failed_ratio: float) ->
     counts = total(reports[task.file_name] for task in tasks)
     if counts["failed"] > max_failed_ratio * counts["read"]:
         return False
+    _remove_leftovers(job.directory)
     splits: dict[str, tuple[list[int], int]] = {}
     for task in tasks:
         report = reports[task.file_name]
@@ -353,6 +303,13 @@ def finish_dataset(job: Job, tasks: list[ShardTask], max_failed_ratio: float) ->
         },
     )
     return True
+
+
+def _remove_leftovers(directory: epath.Path) -> None:
+    """Removes what workers left that were killed while they wrote."""
+    for folder in (directory, directory / REPORTS):
+        for path in folder.glob("*.incomplete-*"):
+            path.unlink(missing_ok=True)
 
 
 def total(reports: Iterable[ShardReport]) -> dict[str, Any]:

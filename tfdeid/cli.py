@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import pathlib
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from etils import epath
 from tqdm import tqdm
 
 from tfdeid.config import check_keys, load_config
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
+from tfdeid.files import write_text
 from tfdeid.key import Key, default_key_path
 from tfdeid.terminal import import_tensorflow, run_command
 
@@ -44,6 +47,7 @@ def _run(argv: list[str]) -> int:
     _add_measure(subparsers)
     _add_reproduce(subparsers)
     _add_classify(subparsers)
+    _add_verify(subparsers)
     if argv and not argv[0].startswith("-") and argv[0] not in subparsers.choices:
         raise unknown_name("subcommand", argv[0], subparsers.choices)
     arguments = parser.parse_args(argv)
@@ -277,6 +281,55 @@ def _classify(arguments: argparse.Namespace) -> int:
         best = probabilities.argsort()[::-1][: max(1, arguments.top)]
         print(f"{path}: " + ", ".join(f"{names[k]} {probabilities[k]:.3f}" for k in best))
     return 0
+
+
+def _add_verify(subparsers: argparse._SubParsersAction) -> None:
+    verify = subparsers.add_parser(
+        "verify",
+        help="check that a de-identified dataset is whole, and what your key makes of the source",
+        description="Check every shard of a de-identified dataset: CRC, counts, records, images, labels, ids and metadata. "
+        "With --source and --key, its owner also learns whether the records are what the key makes of the source. The exit "
+        "code is 1 if something is wrong.",
+    )
+    verify.add_argument(
+        "dataset", metavar="DATASET", help="as for tfdeid.load: cifar10_deid, or cifar10_deid/structural_50_224"
+    )
+    verify.add_argument("--data_dir", help="TFDS data directory that holds it (default: TFDS's own)")
+    verify.add_argument("--source", help="what it was made of: a TFDS name, folder:PATH or lfw_subset")
+    verify.add_argument("--source_data_dir", help="TFDS data directory that --source is read from (default: TFDS's own)")
+    verify.add_argument("--key", help="key reference (default, with --source: ~/.config/tfdeid/key)")
+    verify.add_argument(
+        "--num_images", type=int, default=200, help="images of each split to make again and compare (default: %(default)s)"
+    )
+    verify.add_argument("--all", action="store_true", help="make all images again and compare")
+    verify.add_argument("--seed", type=int, default=0, help="seed of the draw of images (default: %(default)s)")
+    verify.add_argument("--output", help="write the report to this JSON file too")
+    verify.set_defaults(function=_verify)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    if arguments.source is None and arguments.key is not None:
+        raise DeidError("a key alone can't check anything: give --source too, or neither.")
+    if arguments.num_images < 1:
+        raise DeidError(f"num_images must be at least 1, num_images was {arguments.num_images}.")
+    import_tensorflow()
+    from tfdeid.verify import Owner, verify
+
+    owner = None
+    if arguments.source is not None:
+        key = Key.load(arguments.key or default_key_path())
+        number = None if arguments.all else arguments.num_images
+        owner = Owner(key, arguments.source, arguments.source_data_dir, number, arguments.seed)
+    with tqdm(unit="shard", desc="verifying", leave=False, disable=None) as bar:
+        found = verify(arguments.dataset, arguments.data_dir, owner, bar.update)
+    print(found)
+    if arguments.output:
+        try:
+            write_text(epath.Path(arguments.output), json.dumps(found.to_dict(), indent=1) + "\n")
+        except OSError as error:
+            raise DeidError(f"{arguments.output} can't be written: {error.strerror}.") from None
+        print(f"wrote {arguments.output}")
+    return 1 if found.problems else 0
 
 
 if __name__ == "__main__":

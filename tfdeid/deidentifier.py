@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tfdeid.key import Key
 
 _MAX_OUTPUT_SIZE = 8192
+# Control points of traced curves lie outside the canvas, by up to 2.8 pixels in all that was tried.
+_OVERSHOOT = 4
 # Pixels a side of the blocks of the scheme block_shuffle.
 BLOCK = 4
 KEY_SCOPES = ("dataset", "image")
@@ -56,7 +58,7 @@ class DeidConfig:
         from tfdeid.schemes.structural.trace_options import PRESETS
 
         for name, known in (("scheme", SCHEMES), ("preset", PRESETS), ("backend", BACKENDS), ("key_scope", KEY_SCOPES)):
-            if getattr(self, name) not in known:
+            if not isinstance(getattr(self, name), str) or getattr(self, name) not in known:
                 raise unknown_name(name, str(getattr(self, name)), known)
         for name, low, high in (
             ("input_size", 2, 4096),
@@ -90,11 +92,11 @@ class DeidConfig:
                 f"input_size must be a multiple of {BLOCK} for the scheme 'block_shuffle', which works on blocks of {BLOCK} x "
                 f"{BLOCK} pixels; input_size was {self.input_size}. Use {f'{below} or ' if below else ''}{below + BLOCK}."
             )
-        domain = 9999 // 10**self.coordinate_decimals
-        if self.scheme == "structural" and self.input_size > domain:
+        largest = 9999 // 10**self.coordinate_decimals - _OVERSHOOT
+        if self.scheme == "structural" and self.input_size > largest:
             raise DeidError(
-                f"input_size must be at most {domain} at coordinate_decimals {self.coordinate_decimals}, since the encryption "
-                f"takes numbers up to 9999; input_size was {self.input_size}."
+                f"input_size must be at most {largest} at coordinate_decimals {self.coordinate_decimals}, since the encryption "
+                f"takes numbers up to 9999 and curves reach some pixels beyond the canvas; input_size was {self.input_size}."
             )
 
     @property

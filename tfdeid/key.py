@@ -72,7 +72,12 @@ class Key:
             return cls(_from_environment(reference.removeprefix("env:")))
         if reference.startswith("gcp-secret:"):
             return cls(_from_secret_manager(reference.removeprefix("gcp-secret:")))
-        return cls(_from_file(pathlib.Path(reference).expanduser()))
+        if not (path := pathlib.Path(reference).expanduser()).exists() and _is_key(reference):
+            raise DeidError(
+                "a key reference must say where the key lies, and what was given is itself the text of a key, which all who "
+                "see this computer's processes can read. Save it in a file (0600), and make a new key if others could see it."
+            )
+        return cls(_from_file(path))
 
     @classmethod
     def load_or_create_default(cls) -> tuple[Key, pathlib.Path, bool]:
@@ -165,6 +170,13 @@ def _checked(text: str | bytes) -> bytes:
     if size < _MIN_BYTES:
         raise DeidError(f"{rule}; what was given stands for {size} bytes. `tfdeid keygen` makes a key.")
     return material
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return bool(_checked(text))
+    except DeidError:
+        return False
 
 
 def _from_file(path: pathlib.Path) -> bytes:

@@ -22,14 +22,16 @@ class _HelpFormatter(simple_parsing.SimpleHelpFormatter, argparse.RawDescription
 
 
 def make_parser(program: str, description: str, examples: str) -> simple_parsing.ArgumentParser:
-    """Returns the parser that all commands share: no abbreviations, and examples below the options."""
-    return simple_parsing.ArgumentParser(
+    """Returns the parser that all commands share: no abbreviations, examples below the options, mistakes as DeidError."""
+    parser = simple_parsing.ArgumentParser(
         prog=f"python -m {program}",
         description=description,
         epilog=examples,
         allow_abbrev=False,
         formatter_class=_HelpFormatter,
     )
+    parser.error = _raise  # type: ignore[method-assign, assignment]
+    return parser
 
 
 def read_sections(argv: Sequence[str] | None, sections: Mapping[str, type]) -> dict[str, dict[str, Any]]:
@@ -68,7 +70,6 @@ def parse(
       DeidError: an option is unknown (the message names the nearest), or a value is out of bounds.
     """
     parser = make_parser(program, description, examples)
-    parser.error = _raise  # type: ignore[method-assign, assignment]
     parser.add_arguments(options, dest="options")
     for name, values in read_sections(argv, sections).items():
         parser.add_arguments(sections[name], dest=name, default=sections[name](**values))

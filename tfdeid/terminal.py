@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TextIO
@@ -30,14 +30,19 @@ def run_command(program: str, command: Callable[[], int]) -> int:
         return 2
 
 
-@functools.cache
+_DIVERTING = threading.Lock()
+
+
 def import_tensorflow() -> None:
     """Imports TensorFlow with its native code's standard error closed: it logs before any log level is in force.
 
-    What Python itself reports, such as a failed import, is raised as ever.
+    What Python itself reports, such as a failed import, is raised as ever. Safe to call from many threads at once, which would
+    otherwise restore each other's standard error.
     """
-    with divert_stderr(os.devnull):
-        import tensorflow  # noqa: F401
+    with _DIVERTING:
+        if "tensorflow" not in sys.modules:
+            with divert_stderr(os.devnull):
+                import tensorflow  # noqa: F401
 
 
 @contextlib.contextmanager

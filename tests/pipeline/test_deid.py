@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from PIL import Image
 
 import tfdeid
 from beam.deid import run
@@ -152,6 +153,39 @@ def test_a_folder_of_something_else_is_refused(deid, tmp_path, mode):
         deid(f"--mode={mode}")
 
 
+def test_a_shard_that_is_gone_is_noticed_and_made_again(deid, sample, tmp_path, capsys):
+    assert deid("--num_shards=4") == 0
+    whole = files(tmp_path / "out" / SAMPLE)
+    one, other = sorted((tmp_path / "out" / SAMPLE).glob("*-train.*"))[:2]
+    one.unlink()
+    other.write_bytes(other.read_bytes()[:-1])
+    with pytest.raises(DeidError, match=r"part of this dataset \(6 of 8 shards\). --mode=resume goes on"):
+        deid("--num_shards=4")
+    assert deid("--num_shards=4", "--mode=resume") == 0
+    assert "resuming: 6 of 8" in capsys.readouterr().out
+    again = files(tmp_path / "out" / SAMPLE)
+    assert [name for name in whole if "_shards" not in name and whole[name] != again[name]] == []
+
+
+def test_a_changed_folder_is_another_source(deid, class_folders, capsys):
+    image = class_folders / "a" / "0.bmp"
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(image)
+    assert deid(f"--dataset=folder:{class_folders}") == 0
+    data = bytearray(image.read_bytes())
+    data[-20] ^= 255
+    image.write_bytes(data)  # As large as before.
+    with pytest.raises(DeidError, match="of another identity"):
+        deid(f"--dataset=folder:{class_folders}")
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a link to nothing"])
+def test_what_is_named_like_an_image(deid, class_folders, kind, tmp_path):
+    path = class_folders / "a" / "x.png"
+    path.mkdir() if kind == "a folder" else path.symlink_to(tmp_path / "absent")
+    with pytest.raises(DeidError, match="a/x.png has the name of an image and can't be read: .*Mend or remove it"):
+        deid(f"--dataset=folder:{class_folders}")
+
+
 def test_class_folders(deid, class_folders, tmp_path, key_path):
     assert deid(f"--dataset=folder:{class_folders}", "--input_size=32", "--output_size=64") == 0
     records = read(tmp_path / "out", "scans_deid/structural_32_64", "train")
@@ -230,13 +264,15 @@ def test_two_worker_processes_write_the_same_bytes(deid, sample, tmp_path):
         (["--preset=detaild"], "detailed"),
         (["--mode=overwite"], "overwrite"),
         (["--file_format=tfrecords"], "tfrecord"),
-        (["--input_size=1000"], "at most 999"),
+        (["--input_size=1000"], "at most 995"),
         (["--input_size=0"], "input_size must be"),
         (["--limit=0"], "limit must be"),
         (["--num_shards=0"], "num_shards must be"),
         (["--max_failed_ratio=2"], "max_failed_ratio must be"),
         (["--config=absent.yaml"], "absent.yaml"),
         (["--dataset=folder:/absent"], "/absent"),
+        (["--input_size=abc"], "invalid int value: 'abc'"),
+        (["--runner=DirctRunner"], "unknown runner 'DirctRunner'. Did you mean 'DirectRunner'"),
     ],
 )
 def test_mistakes_are_one_error_before_any_work(deid, tmp_path, options, message):
@@ -247,12 +283,39 @@ def test_mistakes_are_one_error_before_any_work(deid, tmp_path, options, message
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("deid: {input_sise: 5}", "input_size"), ("surce: {}", "source"), ("source: {datset: x}", "dataset"), ("- 1", "sections")],
+    [
+        ("deid: {input_sise: 5}", "input_size"),
+        ("surce: {}", "source"),
+        ("source: {datset: x}", "dataset"),
+        ("- 1", "sections"),
+        ("deid: {scheme: [plain]}", r"unknown scheme \"\['plain'\]\""),
+        ("source: {split_sizes: 5}", "split_sizes must hold"),
+        ("source: {dataset: 5}", "dataset must be a name, got 5"),
+        ("source: {classes: [[1]]}", "classes must be a list of names"),
+        ("source: {limit: '4'}", "limit must be a whole number of at least 1, limit was '4'"),
+    ],
 )
 def test_mistakes_in_the_config_file(deid, tmp_path, content, message):
     (tmp_path / "c.yaml").write_text(content)
     with pytest.raises(DeidError, match=message):
         deid(f"--config={tmp_path / 'c.yaml'}")
+
+
+def test_the_text_of_a_key_is_not_repeated(deid, tmp_path):
+    text = Key.generate().material.decode()
+    with pytest.raises(DeidError, match="is itself the text of a key") as caught:
+        deid(key=text)
+    assert text not in str(caught.value)
+
+
+def test_places(deid, tmp_path, key_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    options = ["--runner=FnApiRunner", f"--key={key_path}", "--limit=2"]
+    assert run([*options, "--output_dir=~/data"]) == 0
+    assert (tmp_path / "home" / "data" / SAMPLE / "features.json").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DeidError, match="can't be written: Not a directory. Choose another --output_dir"):
+        run([*options, f"--output_dir={tmp_path / 'file' / 'x'}"])
 
 
 def test_a_key_that_others_can_read_is_refused(deid, tmp_path):

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from tfdeid.key import Key
 
 
 @dataclass(frozen=True)
@@ -22,3 +26,8 @@ class Example:
     label: int | None
     source_id: str
     index: int
+
+
+def record_id(key: Key, source_name: str, split: str, example: Example) -> str:
+    """Returns a de-identified record's id: 128 bits in hex, which without the key tell nothing of the source."""
+    return key.hmac(source_name, split, example.source_id)[:16].hex()

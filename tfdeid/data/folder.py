@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+import google_crc32c
 import numpy as np
 from etils import epath
 from PIL import Image
@@ -20,6 +21,7 @@ from tfdeid.data.example import Example
 from tfdeid.errors import DeidError, ImageError
 
 _SPLIT_NAMES = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
+_HEAD = 1 << 16
 _LAYOUTS = "PATH/split/class/*.jpg, PATH/class/*.jpg, PATH/split/*.jpg (no labels) or PATH/*.jpg (no labels)"
 
 
@@ -62,12 +64,21 @@ class FolderStore:
 
     @functools.cached_property
     def version(self) -> str:
-        """A hash of all files' relative paths and sizes, so that a changed folder counts as another source."""
+        """A hash of all files' relative paths, sizes and first 64 KB, so that a changed folder counts as another source."""
         files = [file for split in self._files.values() for file, _ in split]
         with concurrent.futures.ThreadPoolExecutor(16) as pool:  # Remote folders answer slowly.
-            sizes = pool.map(lambda file: (self.root / file).stat().length, files)
-            listing = "".join(f"{file}\n{size}\n" for file, size in zip(files, sizes))
+            listing = "".join(f"{file}\n{state}\n" for file, state in zip(files, pool.map(self._state, files)))
         return hashlib.sha256(listing.encode()).hexdigest()[:16]
+
+    def _state(self, file: str) -> str:
+        path = self.root / file
+        try:
+            with path.open("rb") as opened:
+                return f"{path.stat().length}\n{google_crc32c.value(opened.read(_HEAD))}"
+        except OSError as error:
+            raise DeidError(
+                f"{self.root}: {file} has the name of an image and can't be read: {error.strerror or error}. Mend or remove it."
+            ) from error
 
     @functools.cached_property
     def channels(self) -> int | None:

@@ -26,7 +26,7 @@ def load(name: str, **kwargs: Any) -> Any:
     """
     import tensorflow_datasets as tfds
 
-    builder = _builder(name, kwargs.get("data_dir"))
+    builder = open_builder(name, kwargs.get("data_dir"))
     if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
         raise DeidError(
             f"{name!r} is stored as ArrayRecord, which tf.data does not read. Use tfdeid.data_source({name!r}, ...)."
@@ -42,7 +42,7 @@ def data_source(name: str, **kwargs: Any) -> Any:
     """
     import tensorflow_datasets as tfds
 
-    builder = _builder(name, kwargs.get("data_dir"))
+    builder = open_builder(name, kwargs.get("data_dir"))
     if builder.info.file_format != tfds.core.FileFormat.ARRAY_RECORD:
         raise DeidError(
             f"{name!r} is stored as {builder.info.file_format.value}, which has no random access. "
@@ -51,7 +51,7 @@ def data_source(name: str, **kwargs: Any) -> Any:
     return tfds.data_source(name, **kwargs)
 
 
-def _builder(name: str, data_dir: epath.PathLike | None) -> Any:
+def open_builder(name: str, data_dir: epath.PathLike | None) -> Any:
     import tensorflow_datasets as tfds
 
     try:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # TFDS takes a folder that has this file for a complete dataset, so it is written last.
 _LAST_FILE = "features.json"
+# What `write_metadata` leaves in a dataset's folder; `.metadata` only while it works.
+METADATA_FILES = (_LAST_FILE, "dataset_info.json", "metadata.json", "label.labels.txt", ".metadata")
 
 
 def make_features(output_size: int, channels: int, label_names: Sequence[str] | None) -> tfds.features.FeaturesDict:
@@ -32,6 +34,11 @@ def make_features(output_size: int, channels: int, label_names: Sequence[str] | 
 
 def is_complete(directory: epath.PathLike) -> bool:
     return (epath.Path(directory) / _LAST_FILE).exists()
+
+
+def withdraw(directory: epath.PathLike) -> None:
+    """Takes back what makes a folder a dataset for readers, if it is there."""
+    (epath.Path(directory) / _LAST_FILE).unlink(missing_ok=True)
 
 
 def read_facts(directory: epath.PathLike) -> dict[str, Any]:

@@ -1,9 +1,11 @@
-"""Where a de-identified dataset lies and what it is called; pure functions of names."""
+"""Where a de-identified dataset lies, and what it is called."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
+
+from etils import epath
 
 from tfdeid.config import experiment_on
 from tfdeid.deidentifier import DeidConfig
@@ -46,7 +48,8 @@ def making_command(name: str, data_dir: object = None) -> str:
     if not experiment:
         command += [f"--{field} {value}" for field, value in _deid_fields(config).items()]
     if data_dir:
-        command += [f"--data_dir {data_dir}"] * (source != "lfw_subset") + [f"--output_dir {data_dir}"]
+        # The source may lie there too, or elsewhere, which only the user knows.
+        command += [f"--data_dir {data_dir}"] * (epath.Path(str(data_dir)) / source).is_dir() + [f"--output_dir {data_dir}"]
     return " ".join(command)
 
 

@@ -51,10 +51,16 @@ class SourceConfig:
     limit: int | None = None
 
     def __post_init__(self) -> None:
+        _check(isinstance(self.dataset, str), "dataset must be a name", self.dataset)
+        _check(isinstance(self.data_dir, str | None), "data_dir must be a path", self.data_dir)
+        _check(isinstance(self.split_sizes, Mapping | None), "split_sizes must hold `split: count` lines", self.split_sizes)
         for name in ("splits", "classes"):
             value = getattr(self, name)
             if value is not None:  # YAML has lists, and a lone name is easily meant.
+                _check(isinstance(value, str | int | Sequence), f"{name} must be a list of names", value)
                 object.__setattr__(self, name, (value,) if isinstance(value, (str, int)) else tuple(value))
+                words = getattr(self, name)
+                _check(all(isinstance(word, str | int) for word in words), f"{name} must be a list of names", value)
                 _check(
                     len(set(getattr(self, name))) == len(getattr(self, name)) > 0,
                     f"{name} must be distinct, at least one",

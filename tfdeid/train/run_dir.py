@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import fcntl
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ import tensorflow as tf
 from etils import epath
 
 from tfdeid.errors import DeidError
-from tfdeid.files import write_text
+from tfdeid.files import lock, write_text
 
 LAST, BEST = "last", "best"
 
@@ -95,14 +94,7 @@ class RunDir:
         Raises:
           DeidError: one does so already.
         """
-        if "://" in str(self.path):  # Object stores have no locks.
-            yield
-            return
-        with open(self.path / ".lock", "a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DeidError(f"another process is training in {self.path}. Choose another --run_dir, or wait.") from None
+        with lock(self.path / ".lock", f"another process is training in {self.path}. Choose another --run_dir, or wait."):
             yield
 
     def commit(self, row: dict[str, Any], variables: Mapping[str, Sequence[tf.Variable]]) -> None:

@@ -1,0 +1,223 @@
+"""`tfdeid verify` finds each thing that can go wrong with a dataset, and nothing in one that is in order."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from etils import epath
+
+from beam.deid import run
+from tfdeid import DeidError, Key
+from tfdeid.cli import main
+from tfdeid.data.shard_report import REPORTS, ShardReport
+from tfdeid.files import crc32c
+from tfdeid.image import decode_image, encode_png
+from tfdeid.verify import Owner, verify
+
+NAME, FOLDER = "lfw_subset_deid", "lfw_subset_deid/structural_50_32/1.0.0"
+
+
+@pytest.fixture
+def copied(faces, tmp_path) -> pathlib.Path:
+    """Returns the folder of a copy that a test may damage."""
+    shutil.copytree(faces / NAME, tmp_path / NAME)
+    return tmp_path / FOLDER
+
+
+def owner(faces, num_images=None) -> Owner:
+    return Owner(Key.load(faces / "key"), "lfw_subset", num_images=num_images)
+
+
+def check(copied, owner=None) -> list[str]:
+    return [str(problem) for problem in verify(NAME, str(copied.parents[2]), owner).problems]
+
+
+def shard(copied, number: int = 0, split: str = "train") -> pathlib.Path:
+    return sorted(copied.glob(f"*-{split}.*"))[number]
+
+
+def rewrite(path: pathlib.Path, change, forged: bool) -> None:
+    """Changes a shard's first record; if forged, so that its report and all checksums fit."""
+    first, *others = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+    example = tf.train.Example.FromString(first)
+    change(example.features.feature)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for data in [example.SerializeToString(deterministic=True), *others]:
+            writer.write(data)
+    if forged:
+        file = path.parent / REPORTS / f"{path.name}.json"
+        report = ShardReport.from_json(file.read_text())
+        size, crc = path.stat().st_size, crc32c(epath.Path(path))
+        file.write_text(dataclasses.replace(report, file_bytes=size, crc32c=crc).to_json())
+
+
+def test_a_dataset_in_order(faces):
+    found = verify(NAME, str(faces), owner(faces))
+    assert not found.problems and (found.shards, found.records, found.known, found.compared) == (6, 200, 200, 200)
+    sampled = verify(NAME, str(faces), owner(faces, num_images=7))
+    assert not sampled.problems and (sampled.known, sampled.compared) == (200, 14)
+    assert "in order: whole" in str(verify(NAME, str(faces)))
+
+
+def test_a_flipped_byte(copied):
+    data = bytearray(shard(copied).read_bytes())
+    data[len(data) // 2] ^= 1
+    shard(copied).write_bytes(data)
+    problems = check(copied)
+    assert any("its content has changed" in problem for problem in problems) and all(
+        problem.startswith((shard(copied).name, "metadata.json")) for problem in problems
+    )
+
+
+def test_a_missing_shard(copied):
+    path = shard(copied, 1)
+    path.unlink()
+    assert f"{path.name}: the shard is missing" in check(copied)
+
+
+def test_a_shard_that_was_cut(copied):
+    path = shard(copied)
+    path.write_bytes(path.read_bytes()[:-100])
+    problems = check(copied)
+    assert any("bytes, and has" in problem for problem in problems)
+    assert any("can be read" in problem for problem in problems)
+
+
+def test_swapped_shards(copied, faces):
+    one, other = shard(copied, 0), shard(copied, 1)
+    kept = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(kept)
+    assert sum("has changed" in problem or "bytes, and has" in problem for problem in check(copied)) == 2
+
+
+def test_a_missing_and_a_foreign_report(copied):
+    one, other, third = (copied / REPORTS / f"{shard(copied, k).name}.json" for k in range(3))
+    one.unlink()
+    third.write_text(other.read_text())
+    problems = check(copied)
+    assert any("can't be read: FileNotFoundError" in problem for problem in problems)
+    assert any(f"its report is that of {shard(copied, 1).name}" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("forged", [False, True])
+def test_a_wrong_label(copied, faces, forged):
+    def change(features):
+        features["label"].int64_list.value[0] ^= 1
+
+    rewrite(shard(copied), change, forged)
+    assert bool(check(copied)) != forged  # A forger who has no key can make all checksums fit ...
+    assert any(
+        "as in the source" in problem for problem in check(copied, owner(faces, num_images=1))
+    )  # ... but not the source.
+
+
+def test_a_label_out_of_range(copied):
+    def change(features):
+        features["label"].int64_list.value[0] = 2
+
+    rewrite(shard(copied), change, forged=True)
+    assert check(copied) == [f"{shard(copied).name}: record 0: a label must be in [0, 1], it is 2"]
+
+
+def test_another_pixel(copied, faces):
+    def change(features):
+        image = decode_image(features["image"].bytes_list.value[0]).copy()
+        image[3, 3] ^= 1
+        features["image"].bytes_list.value[0] = encode_png(image)
+
+    rewrite(shard(copied), change, forged=True)
+    assert check(copied) == []
+    assert check(copied, owner(faces)) == [
+        f"{shard(copied).name}: record 0: its pixels are not those that the key makes of the source's image"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"no image", "can't be decoded"), (encode_png(np.zeros((5, 5, 1), np.uint8)), "must be [32, 32, 1], it is [5, 5, 1]")],
+)
+def test_what_is_no_image_of_the_dataset(copied, data, message):
+    def change(features):
+        features["image"].bytes_list.value[0] = data
+
+    rewrite(shard(copied), change, forged=True)
+    assert any(message in problem for problem in check(copied))
+
+
+def test_records_of_another_key(copied, faces, faces_of_another_key):
+    path = shard(copied, 1)
+    foreign = faces_of_another_key / FOLDER
+    (one,) = (other for other in foreign.glob("*-train.*") if other.name == path.name)
+    shutil.copyfile(one, path)
+    shutil.copyfile(foreign / REPORTS / f"{path.name}.json", copied / REPORTS / f"{path.name}.json")
+    problems = check(copied, owner(faces))
+    assert sum("not that of any example of the source under this key" in problem for problem in problems) > 40
+    assert any(problem.startswith("source: ") and "neither there nor listed" in problem for problem in problems)
+
+
+def test_a_record_twice(copied):
+    path = shard(copied)
+    records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+
+    def change(features):
+        first = tf.train.Example.FromString(records[1])
+        features["id"].CopyFrom(first.features.feature["id"])
+
+    rewrite(path, change, forged=True)
+    assert any("occurs 2 times" in problem for problem in check(copied))
+
+
+def test_array_record(tmp_path, faces):
+    options = [f"--output_dir={tmp_path}", f"--key={faces / 'key'}", "--file_format=array_record", "--output_size=32"]
+    assert run(["--runner=FnApiRunner", *options, "--num_shards=2"]) == 0
+    assert verify(NAME, str(tmp_path), owner(faces)).problems == []
+    path = shard(tmp_path / FOLDER)
+    data = bytearray(path.read_bytes())
+    data[-3000] ^= 1
+    path.write_bytes(data)
+    assert any("its content has changed" in problem for problem in check(tmp_path / FOLDER))
+
+
+def test_images_that_failed_are_not_missing(tmp_path, faces):
+    folder = tmp_path / "scans" / "a"
+    folder.mkdir(parents=True)
+    for name, data in {"good.png": encode_png(np.full((9, 9, 3), 7, np.uint8)), "bad.png": b"x"}.items():
+        (folder / name).write_bytes(data)
+    source = f"folder:{tmp_path / 'scans'}"
+    options = [f"--output_dir={tmp_path}", f"--key={faces / 'key'}", "--max_failed_ratio=0.5", f"--dataset={source}"]
+    assert run(["--runner=FnApiRunner", *options]) == 0
+    found = verify("scans_deid", str(tmp_path), Owner(Key.load(faces / "key"), source))
+    assert found.problems == [] and (found.records, found.compared) == (1, 1)
+
+
+def test_the_command(faces, copied, tmp_path, capsys):
+    options = [NAME, f"--data_dir={copied.parents[2]}", "--source=lfw_subset", f"--key={faces / 'key'}"]
+    assert main(["verify", *options, "--all", f"--output={tmp_path / 'report.json'}"]) == 0
+    assert "200 records made again and compared" in capsys.readouterr().out
+    assert json.loads((tmp_path / "report.json").read_text())["compared"] == 200
+    shard(copied).unlink()
+    assert main(["verify", *options]) == 1
+    said = capsys.readouterr().out
+    assert "wrong: " in said and "NOT in order" in said
+
+
+def test_mistakes(faces, faces_of_another_key, tmp_path, capsys):
+    (tmp_path / "0.png").write_bytes(encode_png(np.zeros((9, 9, 3), np.uint8)))
+    with pytest.raises(DeidError, match="fingerprint [0-9a-f]{16}; the one given has [0-9a-f]{16}"):
+        verify(NAME, str(faces), owner(faces_of_another_key))
+    with pytest.raises(DeidError, match="source must be lfw_subset version 1.0.0"):
+        verify(NAME, str(faces), dataclasses.replace(owner(faces), dataset=f"folder:{tmp_path}"))
+    for options, message in (
+        (["nothing_deid", f"--data_dir={faces}"], "there is no dataset 'nothing_deid'"),
+        ([NAME, f"--key={faces / 'key'}"], "give --source too"),
+        ([NAME, "--num_images=0"], "num_images must be at least 1"),
+    ):
+        assert main(["verify", *options]) == 2
+        assert message in capsys.readouterr().err

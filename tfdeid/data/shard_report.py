@@ -1,0 +1,66 @@
+"""What became of each shard: a small file beside it, by which runs go on and datasets are verified."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from etils import epath
+
+REPORTS = "_shards"
+
+
+@dataclasses.dataclass(frozen=True)
+class ShardReport:
+    """What became of one shard; lies beside it as `_shards/<file name>.json`.
+
+    Attributes:
+      file_name: the shard.
+      identity: the task's identity.
+      split: the split.
+      read: examples read; always written + len(failures).
+      written: records in the shard.
+      record_bytes: bytes of all records.
+      file_bytes: bytes of the file.
+      crc32c: CRC-32C of the file, 8 hex digits.
+      failures: (hashed id, stage) of each image that failed. Only the key holder can tell which image that is.
+      seconds: time spent in each stage.
+    """
+
+    file_name: str
+    identity: str
+    split: str
+    read: int
+    written: int
+    record_bytes: int
+    file_bytes: int
+    crc32c: str
+    failures: tuple[tuple[str, str], ...]
+    seconds: dict[str, float]
+
+    @classmethod
+    def from_json(cls, text: str) -> ShardReport:
+        values = json.loads(text)
+        return cls(**{**values, "failures": tuple((i, stage) for i, stage in values["failures"])})
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+
+def read_reports(directory: epath.PathLike) -> dict[str, ShardReport]:
+    """Returns the reports of all finished shards by file name.
+
+    A shard whose file is missing or has another size is not finished, nor is one whose report is damaged.
+    """
+    directory = epath.Path(directory)
+    reports = {}
+    if (directory / REPORTS).exists():
+        for path in sorted((directory / REPORTS).glob("*.json")):
+            try:
+                report = ShardReport.from_json(path.read_text())
+            except (ValueError, TypeError, KeyError):
+                continue
+            shard = directory / report.file_name
+            if shard.exists() and shard.stat().length == report.file_bytes:
+                reports[report.file_name] = report
+    return reports
