@@ -178,7 +178,7 @@ def write_shard(job: Job, task: ShardTask) -> ShardReport:
             "it has changed since the launch, or is truncated."
         )
     path = job.directory / task.file_name
-    with _write_errors(path), clock.stage("write"):
+    with _write_errors(f"the shard {path}"), clock.stage("write"):
         file_bytes, crc = _write_file(path, [record for _, record in records], job.file_format)
     report = ShardReport(
         file_name=task.file_name,
@@ -192,21 +192,21 @@ def write_shard(job: Job, task: ShardTask) -> ShardReport:
         failures=tuple(sorted(failures)),
         seconds={stage: round(clock.seconds[stage], 3) for stage in STAGES},
     )
-    with _write_errors(path):
+    with _write_errors(f"the shard {path}"):
         write_text(job.directory / REPORTS / f"{task.file_name}.json", report.to_json())
     return report
 
 
 @contextlib.contextmanager
-def _write_errors(path: epath.Path) -> Iterator[None]:
-    """Turns what goes wrong with the disk into one clear error."""
+def _write_errors(what: str) -> Iterator[None]:
+    """Turns what goes wrong with a disk or a remote store into one clear error."""
     import tensorflow as tf
 
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error.message
-        raise DeidError(f"the shard {path} can't be written: {reason}. Nothing half-written is left.") from error
+        reason = error.message if isinstance(error, tf.errors.OpError) else error.strerror or error
+        raise DeidError(f"{what} can't be written: {reason}. Nothing half-written is left.") from error
 
 
 def _timed(examples: Iterator[Example], clock: Clock) -> Iterator[Example]:
@@ -288,20 +288,21 @@ def finish_dataset(job: Job, tasks: list[ShardTask], max_failed_ratio: float) ->
         report = reports[task.file_name]
         lengths, size = splits.get(task.split, ([], 0))
         splits[task.split] = ([*lengths, report.written], size + report.record_bytes)
-    write_metadata(
-        job.directory,
-        dataset=job.dataset,
-        config=job.deid.name,
-        description=f"{job.source_name} de-identified by the scheme {job.deid.scheme}.",
-        features=make_features(job.deid.output_size, job.channels, job.label_names),
-        file_format=job.file_format,
-        splits=splits,
-        facts={
-            **job.facts(),
-            "identity": run_identity(tasks),
-            **{name: counts[name] for name in ("read", "written", "failed")},
-        },
-    )
+    with _write_errors(f"the metadata of {job.directory}"):
+        write_metadata(
+            job.directory,
+            dataset=job.dataset,
+            config=job.deid.name,
+            description=f"{job.source_name} de-identified by the scheme {job.deid.scheme}.",
+            features=make_features(job.deid.output_size, job.channels, job.label_names),
+            file_format=job.file_format,
+            splits=splits,
+            facts={
+                **job.facts(),
+                "identity": run_identity(tasks),
+                **{name: counts[name] for name in ("read", "written", "failed")},
+            },
+        )
     return True
 
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from beam.deid import run
+from tests.pipeline import fake_gs
 from tfdeid.key import Key
 
 
@@ -57,3 +58,9 @@ def class_folders(tmp_path) -> pathlib.Path:
         for i in range(3):
             Image.fromarray(random.randint(0, 256, (40, 30, 3), np.uint8)).save(tmp_path / "scans" / label / f"{i}.png")
     return tmp_path / "scans"
+
+
+@pytest.fixture
+def storage(monkeypatch) -> fake_gs.FakeStorage:
+    """Returns what gs:// leads to in a test: an empty storage in memory, with a bucket named `bucket`."""
+    return fake_gs.install(monkeypatch)

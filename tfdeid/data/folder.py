@@ -47,7 +47,9 @@ class FolderStore:
     """
 
     def __init__(self, path: str):
-        self.root = epath.Path(path).expanduser().resolve()
+        root = epath.Path(path).expanduser()
+        # Resolving takes every path for a local one, and would put a remote one below the current folder.
+        self.root = root if "://" in str(root) else root.resolve()
         if not self.root.is_dir():
             raise DeidError(f"dataset folder:{path} must name a folder, and {self.root} is none")
         self.name = self.root.name

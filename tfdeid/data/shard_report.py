@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import json
 
 from etils import epath
 
 REPORTS = "_shards"
+# A remote store takes some 50 ms for each answer, and a large dataset has tens of thousands of shards.
+_AT_ONCE = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,14 +56,17 @@ def read_reports(directory: epath.PathLike) -> dict[str, ShardReport]:
     A shard whose file is missing or has another size is not finished, nor is one whose report is damaged.
     """
     directory = epath.Path(directory)
-    reports = {}
-    if (directory / REPORTS).exists():
-        for path in sorted((directory / REPORTS).glob("*.json")):
-            try:
-                report = ShardReport.from_json(path.read_text())
-            except (ValueError, TypeError, KeyError):
-                continue
-            shard = directory / report.file_name
-            if shard.exists() and shard.stat().length == report.file_bytes:
-                reports[report.file_name] = report
-    return reports
+    folder = directory / REPORTS
+    paths = sorted(folder.glob("*.json")) if folder.exists() else []
+    with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+        reports = pool.map(lambda path: _read_report(directory, path), paths)
+        return {report.file_name: report for report in reports if report is not None}
+
+
+def _read_report(directory: epath.Path, path: epath.Path) -> ShardReport | None:
+    """Returns a report; None if it is damaged, or its shard is not there as it says."""
+    try:
+        report = ShardReport.from_json(path.read_text())
+        return report if (directory / report.file_name).stat().length == report.file_bytes else None
+    except (ValueError, TypeError, KeyError, FileNotFoundError):
+        return None
