@@ -103,11 +103,14 @@ def _run_pipeline(
     if not todo:  # All shards are there and only the metadata is missing: no runner is needed for that.
         finish_dataset(job, tasks, max_failed_ratio)
         return
-    pipeline = apache_beam.Pipeline(
-        # DirectRunner would first try to download another runner; this is the one it falls back to.
-        runner=FnApiRunner() if runner in ("DirectRunner", "FnApiRunner") else None,
-        options=PipelineOptions(beam_argv),
-    )
+    try:
+        pipeline = apache_beam.Pipeline(
+            # DirectRunner would first try to download another runner; this is the one it falls back to.
+            runner=FnApiRunner() if runner in ("DirectRunner", "FnApiRunner") else None,
+            options=PipelineOptions(beam_argv),
+        )
+    except ValueError as error:  # Beam has checked the options of the runner together.
+        raise DeidError(f"{runner} can't be started: {' '.join(str(error).split())}") from error
     steps.build(pipeline, job, tasks, todo, max_failed_ratio)
     log = report.owner_file(job, "logs", ".log")
     quietly = divert_stderr(log) if is_local else contextlib.nullcontext()
