@@ -49,6 +49,7 @@ setup(
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.5",  # two cores at once halve the time
+            "apache-beam[dask]",  # the distributed engine that tests run on
             "hypothesis>=6",  # property tests
             "pytest-benchmark>=4",  # tests/benchmarks
             "scikit-learn>=1.4",  # what a classifier's figures are checked against
