@@ -19,7 +19,8 @@ from tfdeid.measure.sweep import sweep
 from tfdeid.schemes.structural import PositionOPE, VectorImage, vectorize
 from tfdeid.schemes.structural.vector_image import js_number
 
-IMAGES, SIZES = 16, (32, 50, 100)
+# As many that building a key's table, once a size, does not count.
+IMAGES, SIZES = 40, (32, 50, 100)
 
 
 @pytest.fixture
@@ -33,7 +34,8 @@ def time_sweep(benchmark, setting):
         stage = f"measure {IMAGES} images at {len(SIZES)} sizes"
         benchmark.group = f"{setting.name}: {stage}"
         benchmark.extra_info.update(stage=stage, program=program)
-        function(next(rounds))
+        if program == "tfdeid":
+            function(next(rounds))  # Compiles.
         benchmark.pedantic(function, setup=lambda: ((next(rounds),), {}), rounds=count)
 
     return time_sweep
@@ -67,4 +69,4 @@ def test_measure_plainly(time_sweep, key):
                 structural_similarity(large, hidden, channel_axis=2)
                 np.sqrt(np.mean((large.astype(float) - hidden) ** 2))
 
-    time_sweep("cairosvg, scikit-image", plainly, 3)
+    time_sweep("cairosvg, scikit-image", plainly, 2)
