@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -91,12 +92,13 @@ def test_failures_within_the_ratio_are_accepted(deid, mixed, tmp_path, home, key
     assert ids == {Key.load(key_path).hmac("scans", "train", entry["source_id"])[:16].hex() for entry in listed(home)}
 
 
-def test_a_source_that_breaks_off_is_one_clear_error(deid, shared_tfds, tmp_path):
-    import shutil
-
+@pytest.mark.parametrize("damage", ["cut", "a flipped byte"])
+def test_a_damaged_source_is_one_clear_error(deid, shared_tfds, tmp_path, damage):
     shutil.copytree(shared_tfds / "cifar10", tmp_path / "data" / "cifar10", copy_function=shutil.copyfile)
     (file,) = (tmp_path / "data").rglob("*test*tfrecord*")
-    file.write_bytes(file.read_bytes()[:1_000_000])
+    data = bytearray(file.read_bytes())
+    data[1_000_000] ^= 1
+    file.write_bytes(data[:1_000_000] if damage == "cut" else data)
     options = ("--dataset=cifar10", f"--data_dir={tmp_path / 'data'}", "--splits=test", "--num_shards=8")
     with pytest.raises(DeidError, match=r"cifar10 can't be read .*examples \d+ to \d+.*--mode=resume goes on"):
         deid(*options)
