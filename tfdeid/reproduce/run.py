@@ -15,6 +15,7 @@ from tfdeid.reproduce.tables import QUICK, Row, Scale, Table
 # On two cores, from runs of our own: images an hour through a measure, and through training at 75 x 75 at quick scale.
 _MEASURED_AN_HOUR, _TRAINED_AN_HOUR = 400_000, 1_500_000
 _QUICK_EPOCHS, _QUICK_SIZE = 7, 75
+_MINUTES_TO_START = 0.5  # of each training: data, TensorFlow, compilation, evaluation
 # At paper scale: epochs and images of one training run, and GFLOP an image, forward and back, at 224 x 224.
 _CIFAR10 = (675, 50_000, 38.8)
 _IMAGENET = (90, 58_492, 23.0)
@@ -70,17 +71,22 @@ def cost(scale: Scale, todo: list[Part]) -> str:
     measuring = sum(part.num_images for part in measurings) / _MEASURED_AN_HOUR
     if scale is QUICK:
         images = sum(_QUICK_EPOCHS * (part.num_images or 0) * (part.deid.output_size / _QUICK_SIZE) ** 2 for part in trainings)
-        return f"about {max(1, 60 * (measuring + images / _TRAINED_AN_HOUR)):.0f} minutes on two cores"
-    text = f"about {measuring:.1f} hours of measuring on two cores" if measurings else ""
+        minutes = 60 * (measuring + images / _TRAINED_AN_HOUR) + _MINUTES_TO_START * len(trainings)
+        return f"about {max(1, minutes):.0f} minutes on two cores"
+    text = f"about {_duration(measuring)} of measuring on two cores" if measurings else ""
     if not trainings:
         return text
     flop = sum(_training_flop(part) for part in trainings)
-    hours = ", ".join(f"{flop / rate / 3600:,.0f} hours on one {name}" for name, rate in _GPUS.items())
+    hours = ", ".join(f"{_duration(flop / rate / 3600)} on one {name}" for name, rate in _GPUS.items())
     return (
         f"{len(trainings)} training runs of {flop:.1e} FLOP together: {hours} (estimates; on CPUs alone, months to years)"
         f"{' and ' if text else ''}{text}. A run keeps about 2 GB of checkpoints and networks. Press Ctrl-C if that is not "
         "what you want; nothing is lost then"
     )
+
+
+def _duration(hours: float) -> str:
+    return f"{hours:,.0f} hours" if hours >= 2 else f"{max(1, 60 * hours):.0f} minutes"
 
 
 def _training_flop(part: Training) -> float:

@@ -179,13 +179,14 @@ def _table_6(scale: Scale) -> Table:
     rows = (
         row("plain", "plain"),
         row("structural", "structural"),
-        row("negative_positive", "negative_positive"),
+        # Its masks stay in place when images are shifted, so augmentation hurts it; the paper does not say how it was trained.
+        row("negative_positive", "negative_positive", seeds=1),
         row("negative_positive, not augmented", "negative_positive", *_NO_AUGMENTATION),
         row("negative_positive, key_scope image", "negative_positive", seeds=1, key_scope="image"),
         row("block_shuffle, not augmented", "block_shuffle", *_NO_AUGMENTATION),
         row("block_shuffle, key_scope image", "block_shuffle", *_NO_AUGMENTATION, seeds=1, key_scope="image"),
     )
-    reduced = f"two seeds, one with key_scope image, {scale.reduced}" if scale is QUICK else scale.reduced
+    reduced = f"two seeds, or one where no +- stands, {scale.reduced}" if scale is QUICK else scale.reduced
     return Table("table6", "Table 6: accuracy on CIFAR-10 by method", ("accuracy",), rows, reduced)
 
 
