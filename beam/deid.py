@@ -63,7 +63,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     deidentifier = Deidentifier(deid, key)  # Whatever it refuses or warns of should be known before the work starts.
     with _only_launch(job):
         with _remote_errors():
-            todo = _todo(job, tasks, run_options.mode)
+            todo = _todo(job, tasks, run_options.mode, changes=not _only_describes(runner, beam_argv))
         if todo is None:
             print(report.already_complete(job))
             return 0
@@ -76,7 +76,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     reports = read_reports(job.directory)
     if missing := sum(task.file_name not in reports for task in tasks):
         print(report.not_run(job, missing, len(tasks)))
-        return 0 if _only_describes(beam_argv) else 1
+        return 0 if _only_describes(runner, beam_argv) else 1
     counts = total(reports[task.file_name] for task in tasks)
     made = total(reports[task.file_name] for task in todo)
     failures = report.write_failures(job, tasks, reports, source, key) if counts["failed"] else None
@@ -127,12 +127,13 @@ def _run_pipeline(
             raise DeidError(f"{reason} {report.how_to_resume(job)}") from error
 
 
-def _only_describes(beam_argv: list[str]) -> bool:
-    """Tells whether Beam was asked for the job's description, and not to run it."""
+def _only_describes(runner: str, beam_argv: list[str]) -> bool:
+    """Tells whether Dataflow was asked for the job's description, and not to run it."""
     from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, TestOptions
 
     options = PipelineOptions(beam_argv)
-    return bool(options.view_as(TestOptions).dry_run or options.view_as(GoogleCloudOptions).template_location)
+    described = options.view_as(TestOptions).dry_run or options.view_as(GoogleCloudOptions).template_location
+    return runner == "DataflowRunner" and bool(described)
 
 
 def _lost_worker(error: Exception) -> str | None:
@@ -245,8 +246,11 @@ def _only_launch(job: Job) -> Iterator[None]:
         yield
 
 
-def _todo(job: Job, tasks: list[ShardTask], mode: str) -> list[ShardTask] | None:
-    """Decides, by what lies in the output directory, which shards are still to be made; None if the dataset is complete."""
+def _todo(job: Job, tasks: list[ShardTask], mode: str, changes: bool) -> list[ShardTask] | None:
+    """Decides, by what lies in the output directory, which shards are still to be made; None if the dataset is complete.
+
+    What is not to count any more is removed, if the job is run (`changes`) and not only described.
+    """
     directory = job.directory
     if not directory.exists() or not any(directory.iterdir()):
         return tasks
@@ -254,7 +258,8 @@ def _todo(job: Job, tasks: list[ShardTask], mode: str) -> list[ShardTask] | None
     if not all(_is_ours(job, path.name) for path in directory.iterdir()):
         raise DeidError(f"{directory} holds files that are not of this tool. Move them away, or choose another --output_dir.")
     if mode == "overwrite":
-        directory.rmtree()
+        if changes:
+            directory.rmtree()
         return tasks
     if complete and read_facts(directory).get("identity") != run_identity(tasks):
         raise DeidError(f"{directory} holds a complete dataset {_difference(job)}. Use another --name, or --mode=overwrite.")
@@ -269,7 +274,8 @@ def _todo(job: Job, tasks: list[ShardTask], mode: str) -> list[ShardTask] | None
             f"{directory} holds part of this dataset ({len(reports)} of {len(tasks)} shards). --mode=resume goes on, "
             "--mode=overwrite begins anew."
         )
-    withdraw(directory)  # Where a shard is gone from what was complete, no reader should meet the gap.
+    if changes:
+        withdraw(directory)  # Where a shard is gone from what was complete, no reader should meet the gap.
     return [task for task in tasks if task.file_name not in reports]
 
 

@@ -66,7 +66,7 @@ class FakeStorage(backend._TfBackend):
     def put(self, folder: pathlib.Path, place: str) -> None:
         """Copies a local folder to a place in the fake."""
         for path in sorted(folder.rglob("*")):
-            if path.is_file():
+            if path.is_file() and path.stat().st_size:  # ram:// has no empty files.
                 copy = self.real(f"{place}/{path.relative_to(folder)}")
                 tf.io.gfile.makedirs(os.path.dirname(copy))
                 tf.io.gfile.copy(str(path), copy)

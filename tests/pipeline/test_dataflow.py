@@ -86,6 +86,13 @@ def test_it_is_described_and_not_run(launch, storage, capsys):
     assert not [name for name in storage.files("gs://bucket/out") if not name.endswith("/")]
 
 
+def test_a_description_changes_nothing(launch, sample, storage):
+    storage.put(sample / "lfw_subset_deid", "gs://bucket/out/lfw_subset_deid")
+    before = storage.files("gs://bucket/out")
+    launch("--mode=overwrite", "--sdk_container_image=example/worker:1")
+    assert {name: data for name, data in storage.files("gs://bucket/out").items() if name in before} == before
+
+
 def labels(job: Any) -> list[str]:
     return [transform.unique_name for transform in job.proto_pipeline.components.transforms.values()]
 
