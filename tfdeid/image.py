@@ -22,6 +22,12 @@ Pixels = npt.NDArray[np.uint8]
 # The kinds of images that are read. Pillow knows many more, of which some are no raster images (EPS starts Ghostscript).
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF")
 
+# What keeps the work that a small file can cause in bounds. On a longer side, four bytes of a run-length coded BMP stand for
+# gigabytes, and the weights of a resize take as much. A progressive JPEG goes over the whole image once a scan; encoders make
+# about ten.
+MAX_SIDE = 65_535
+_MAX_SCANS = 100
+
 # Where Pillow warns (size, damaged metadata), this module raises or has a rule. `warnings.catch_warnings` swaps the filters
 # of the whole process and so is not safe with threads; a filter that is added once and stays is.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -47,7 +53,7 @@ def decode_image(data: bytes, max_pixels: int = 64_000_000) -> Pixels:
     Args:
       data: the bytes of a file of one of `FORMATS`.
       max_pixels: the largest width * height that is decoded, checked on the header. Pillow's own limit
-        (2 * PIL.Image.MAX_IMAGE_PIXELS, by default 178,956,970) holds too.
+        (2 * PIL.Image.MAX_IMAGE_PIXELS, by default 178,956,970) holds too, and no side may exceed `MAX_SIDE`.
 
     Returns:
       A new, writable uint8[H, W, 3], or uint8[H, W, 1] for gray.
@@ -60,6 +66,8 @@ def decode_image(data: bytes, max_pixels: int = 64_000_000) -> Pixels:
         _check_size(image, max_pixels)
         if image.format == "PNG":
             _check_png(data)
+        if image.format in ("JPEG", "MPO"):
+            _check_jpeg(data)
         image.load()
         pixels = _gray16_pixels(image) if image.mode[0] == "I" else _pixels(image)
         return np.array(_upright(pixels, _orientation(image)), order="C")
@@ -190,7 +198,15 @@ def _check_png(data: bytes) -> None:
         position = stop + 4
 
 
+def _check_jpeg(data: bytes) -> None:
+    """Counts the scans of a JPEG file: a marker's two bytes do not occur within coded pixels."""
+    if (scans := data.count(b"\xff\xda")) > _MAX_SCANS:
+        raise ImageError(f"a JPEG image must have at most {_MAX_SCANS} scans, got {scans}")
+
+
 def _check_size(image: Image.Image, max_pixels: int) -> None:
+    if max(image.size) > MAX_SIDE:
+        raise ImageError(f"an image must have at most {MAX_SIDE} pixels a side, got {image.width}x{image.height}")
     if image.width * image.height > max_pixels:
         raise ImageError(
             f"an image must have at most {max_pixels} pixels, got {image.width}x{image.height} = {image.width * image.height}"

@@ -127,7 +127,8 @@ class Key:
         """Returns HMAC-SHA256 of the parts, 32 bytes; parts are length-prefixed, so ("ab", "c") differs from ("a", "bc")."""
         message = hmac.new(self._reveal(), digestmod=hashlib.sha256)
         for part in parts:
-            data = part.encode() if isinstance(part, str) else part
+            # Names that are no UTF-8 come as Python holds them, and count as the bytes that they are.
+            data = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
             message.update(len(data).to_bytes(8, "big") + data)
         return message.digest()
 

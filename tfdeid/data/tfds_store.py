@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import struct
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import google_crc32c
 import numpy as np
 from etils import epath
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[^/:]+))?(:(?P<version>[\w.*]+))?")
-_BATCH_SIZE = 32  # Encoded images that a worker holds.
 _CHANNELS = {1: 1, 3: 3, 4: 3}  # stored -> decoded: transparency is laid on white
 
 
@@ -102,23 +103,77 @@ class TfdsStore:
         try:
             features = tf.train.Example.FromString(data).features.feature
             keys = [key for key in (self.image_key, self.label_key, self._id) if key]
-            return {key: getattr(features[key], features[key].WhichOneof("kind")).value[0] for key in keys}
+            record = {key: getattr(features[key], features[key].WhichOneof("kind")).value[0] for key in keys}
         except (DecodeError, TypeError, IndexError) as error:
             raise DeidError(f"{problem}: the record is damaged or lacks a feature. Prepare the dataset again.") from error
+        if not isinstance(record[self.image_key], bytes):
+            raise DeidError(f"{problem}: {self.image_key!r} is no image file. Prepare the dataset again.")
+        label = record[self.label_key] if self.label_key else -1  # -1 is TFDS's mark of an unknown label.
+        if not isinstance(label, int) or not -1 <= label < len(self.label_names or ()):
+            raise DeidError(
+                f"{problem}: {self.label_key!r} must be one of {len(self.label_names or ())} labels, got {label!r}."
+            )
+        return record
 
 
 def _read_file(instruction: Any, problem: str) -> Iterator[bytes]:
-    """Yields the records of a file that a TFDS FileInstruction chooses."""
+    """Yields the records of a file that a TFDS FileInstruction chooses.
+
+    TensorFlow's reader allocates whatever length a record claims, and the process ends where that much memory can't be had.
+    """
     import tensorflow as tf
 
-    records = tf.data.TFRecordDataset(instruction.filename).skip(instruction.skip).take(instruction.take)
+    path = epath.Path(instruction.filename)
     try:
-        # tf.data hands over from thread to thread, which for single records takes longer than to read them.
-        for batch in without_tuner(records.batch(_BATCH_SIZE)).as_numpy_iterator():
-            yield from batch
-    except tf.errors.OpError as error:
-        reason = re.sub(r"^{{.*?}} |\s*\[Op:.*", "", str(error.message).splitlines()[0])
-        raise DeidError(f"{problem}: {reason}. Prepare the dataset again.") from error
+        size = path.stat().length
+        with path.open("rb") as file:
+            position = 0
+            for k in range(instruction.skip + instruction.take):
+                header = file.read(_HEADER.size)
+                length = _record_length(header, size - position, position)
+                if k < instruction.skip:
+                    file.seek(position + length)
+                else:
+                    yield _record(file.read(length - _HEADER.size), position)
+                position += length
+    except (OSError, tf.errors.OpError, _Damaged) as error:  # The second for what is remote.
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise DeidError(f"{problem}: {path.name}: {reason}. Prepare the dataset again.") from error
+
+
+# A record of a TFRecord file: the data's length, the CRC of the length; the data; the CRC of the data.
+_HEADER = struct.Struct("<QI")
+_CRC = struct.Struct("<I")
+
+
+class _Damaged(Exception):
+    """A TFRecord file is not whole."""
+
+
+def _record_length(header: bytes, available: int, position: int) -> int:
+    """Returns how many bytes a record takes in its file, of which so many are left."""
+    if len(header) < _HEADER.size:
+        raise _Damaged(f"it breaks off at byte {position}")
+    length, crc = _HEADER.unpack(header)
+    if masked_crc(header[:8]) != crc:
+        raise _Damaged(f"the checksum of the record's length at byte {position} is wrong")
+    total = _HEADER.size + length + _CRC.size
+    if total > available:
+        raise _Damaged(f"the record at byte {position} claims {length} bytes, more than the file has")
+    return total
+
+
+def _record(data: bytes, position: int) -> bytes:
+    record = data[: -_CRC.size]
+    if data[-_CRC.size :] != _CRC.pack(masked_crc(record)):
+        raise _Damaged(f"the checksum of the record at byte {position} is wrong")
+    return record
+
+
+def masked_crc(data: bytes) -> int:
+    """Returns the CRC-32C as TFRecord files hold it, rotated by 15 bits and moved by a constant."""
+    crc = google_crc32c.value(data)
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def without_tuner(dataset: tf.data.Dataset) -> tf.data.Dataset:

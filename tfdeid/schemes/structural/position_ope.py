@@ -20,6 +20,18 @@ _OUT_RANGE = pyope.ValueRange(-99999, 99999)
 _MARGIN = 8
 
 
+class _Table:
+    """The encrypted numbers from a first plaintext number on. `repr`, and so a traceback with variables, does not show them."""
+
+    __slots__ = ("first", "numbers", "stop")
+
+    def __init__(self, first: int, numbers: np.ndarray):
+        self.first, self.stop, self.numbers = first, first + len(numbers), numbers
+
+    def __getitem__(self, plain: np.ndarray) -> np.ndarray:
+        return self.numbers[plain - self.first]
+
+
 class PositionOPE:
     """Encrypts positions under a key; the same for all images and both axes.
 
@@ -41,8 +53,7 @@ class PositionOPE:
         self._ope = pyope.OPE(key.material, in_range=_IN_RANGE, out_range=_OUT_RANGE)
         self._lock = threading.Lock()
         self._offset = int(self._ope.encrypt(0))
-        # First plaintext number, and the encrypted numbers from there on; replaced as one when it grows.
-        self._table: tuple[int, np.ndarray] = (0, np.array([self._offset], np.int64))
+        self._table = _Table(0, np.array([self._offset], np.int64))  # Replaced as one when it grows.
 
     @property
     def offset(self) -> int:
@@ -69,8 +80,8 @@ class PositionOPE:
         numbers = (np.sign(values) * np.floor(scaled + 0.5)).astype(np.int64)
         if numbers.size == 0:
             return np.zeros(numbers.shape)
-        first, table = self._covering(int(numbers.min()), int(numbers.max()))
-        return (table[numbers - first] - self._offset) / self._factor
+        table = self._covering(int(numbers.min()), int(numbers.max()))
+        return (table[numbers] - self._offset) / self._factor
 
     def __call__(self, image: VectorImage) -> VectorImage:
         """Returns the image with all points, width and height encrypted; colours, stroke width and order stay."""
@@ -90,11 +101,11 @@ class PositionOPE:
         margin = min(_MARGIN, max(0.0, _DOMAIN / self._factor - size))
         self._covering(math.floor(-margin * self._factor), math.ceil((size + margin) * self._factor))
 
-    def _covering(self, low: int, high: int) -> tuple[int, np.ndarray]:
+    def _covering(self, low: int, high: int) -> _Table:
         """Returns a table that covers [low, high], extended if need be."""
-        first, table = self._table
-        if first <= low and high < first + len(table):
-            return first, table
+        table = self._table
+        if table.first <= low and high < table.stop:
+            return table
         if max(-low, high) > _DOMAIN:
             largest = max(-low, high) / self._factor
             raise DeidError(
@@ -102,14 +113,13 @@ class PositionOPE:
                 f"was {largest:g}. Use a smaller input_size or fewer decimals."
             )
         with self._lock:
-            first, table = self._table
-            parts = [table]
-            if low < first:
-                parts.insert(0, self._encrypt_range(low, first - 1))
-            if high >= first + len(table):
-                parts.append(self._encrypt_range(first + len(table), high))
-            self._table = (min(low, first), np.concatenate(parts))
-            return self._table
+            table = self._table
+            if low < table.first:
+                table = _Table(low, np.concatenate([self._encrypt_range(low, table.first - 1), table.numbers]))
+            if high >= table.stop:
+                table = _Table(table.first, np.concatenate([table.numbers, self._encrypt_range(table.stop, high)]))
+            self._table = table
+            return table
 
     def _encrypt_range(self, low: int, high: int) -> np.ndarray:
         """Returns pyope's encryption of every number in [low, high].

@@ -17,7 +17,7 @@ COMMAND_LETTERS = "MLQZ"
 POINTS_PER_COMMAND = np.array([1, 1, 2, 0], np.int32)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class VectorImage:
     """Filled and stroked paths in painting order.
 
@@ -48,6 +48,10 @@ class VectorImage:
     @property
     def num_paths(self) -> int:
         return len(self.colors)
+
+    def __repr__(self) -> str:
+        # No numbers: an encrypted image gives the key's table away, and a debugger's or logger's list of variables shows this.
+        return f"VectorImage({self.num_paths} paths, {len(self.points)} points)"
 
     def replace(self, **changes) -> VectorImage:
         """Returns a copy with some attributes replaced."""

@@ -1,0 +1,73 @@
+"""The search that the tests of secrets rest on finds each form in which a secret could lie somewhere, and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import bz2
+import gzip
+import pickle
+import zlib
+
+import numpy as np
+import pytest
+
+from tests.security.forms import TYPES, Secrets
+from tfdeid import Key
+
+NOISE = np.random.RandomState(0).bytes(5000)
+
+
+@pytest.fixture(scope="module")
+def key() -> Key:
+    return Key.generate()
+
+
+@pytest.fixture(scope="module")
+def secrets(key) -> Secrets:
+    return Secrets(key)
+
+
+def planted(form: bytes) -> bytes:
+    return NOISE + b" " + form + b" " + NOISE[:1001]
+
+
+def test_nothing_is_found_where_nothing_is(secrets):
+    assert secrets.found_in(NOISE) == secrets.found_in(b"") == secrets.found_in(bytes(10_000)) == []
+    assert secrets.found_in(" ".join(map(str, range(2000))).encode()) == []
+    assert Secrets(Key.generate()).found_in(b" ".join(secrets.forms.values())) == []
+
+
+def test_every_form_of_the_key_is_found(secrets):
+    for name, form in secrets.forms.items():
+        assert f"key as {name}" in secrets.found_in(planted(form)), name
+    assert secrets.found_in(planted(secrets.forms["hex"].upper()))
+
+
+@pytest.mark.parametrize("pack", [base64.b64encode, zlib.compress, bz2.compress, gzip.compress])
+def test_what_is_packed_is_found(secrets, key, pack):
+    inner = pickle.dumps({"key": key.material})
+    assert "key as text" in secrets.found_in(pack(inner))
+    assert "key as text" in secrets.found_in(planted(base64.b64encode(pack(inner))))
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.str)
+def test_the_table_is_found_as_numbers_at_any_place(secrets, kind):
+    for name, table in secrets.tables.items():
+        if kind.kind == "i" and name.endswith("pixels"):
+            continue
+        for shift in range(kind.itemsize):
+            part = table[200 + shift : 206 + shift].astype(kind).tobytes()
+            assert f"{name} as {kind.str}" in secrets.found_in(NOISE[: 1000 + shift] + part + NOISE)
+
+
+@pytest.mark.parametrize("form", [repr, lambda part: " ".join(map(str, part.tolist())), lambda part: f"{part.tolist()}"])
+def test_the_table_is_found_as_text(secrets, form):
+    for name, table in secrets.tables.items():
+        assert f"{name} as text" in secrets.found_in(planted(form(table[100:106]).encode()))
+        assert secrets.found_in(form(table[100:106:2]).encode()) == []
+
+
+def test_the_table_is_found_in_a_pickle(secrets):
+    for name, table in secrets.tables.items():
+        assert f"{name} as pickled numbers" in secrets.found_in(pickle.dumps({"table": table[100:106].tolist()}))
+        assert secrets.found_in(pickle.dumps(table[100:106:2].tolist())) == []

@@ -1,0 +1,342 @@
+"""Neither the key nor its warp table is in anything that a run shows, sends or leaves; ids tell nothing without the key."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import hmac
+import io
+import itertools
+import os
+import pathlib
+import pickle
+import stat
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+
+import apache_beam as beam
+import numpy as np
+import pytest
+import tensorflow as tf
+from apache_beam.internal import pickler
+from apache_beam.options.pipeline_options import PipelineOptions
+from PIL import Image
+
+from beam import deid, shards
+from beam.pipeline import FinishDataset, WriteShard
+from beam.transforms import DeidentifyFn
+from tests.conftest import ROOT
+from tests.security.forms import Secrets
+from tfdeid import Deidentifier, DeidError, Key
+from tfdeid.data.example import record_id
+from tfdeid.data.sources import SourceConfig, open_source
+from tfdeid.image import decode_image
+from tfdeid.schemes.structural import PositionOPE, vectorize
+
+SMALL = ("--input_size=24", "--output_size=64", "--limit=6", "--num_shards=2")
+HOMES = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "TMPDIR")
+
+
+@dataclasses.dataclass
+class Place:
+    """Where a run has its home, its temporary files and its output."""
+
+    root: pathlib.Path
+
+    def __post_init__(self):
+        for name in (*HOMES, "out"):
+            (self.root / name).mkdir()
+        self.key_path = self.root / "XDG_CONFIG_HOME" / "tfdeid" / "key"
+
+    def environment(self) -> dict[str, str]:
+        # Compiled kernels may be shared: they are made of the package's source alone.
+        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        return {**{name: str(self.root / name) for name in HOMES}, "XDG_CACHE_HOME": cache}
+
+    def files(self) -> dict[str, bytes]:
+        """Returns the content of all files but the key's own, among them the records of the shards."""
+        paths = [path for path in self.root.rglob("*") if path.is_file() and path != self.key_path]
+        found = {str(path.relative_to(self.root)): path.read_bytes() for path in paths}
+        for path in paths:
+            if is_shard(path):
+                found |= {f"{path.name}, record {k}": part for k, part in enumerate(parts_of_records(path))}
+        return found
+
+
+def is_shard(path: pathlib.Path) -> bool:
+    return ".tfrecord-" in path.name and path.suffix != ".json"
+
+
+def records(path: pathlib.Path) -> list[bytes]:
+    return list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+
+
+def parts_of_records(path: pathlib.Path) -> Iterator[bytes]:
+    for record in records(path):
+        yield record
+        yield decode_image(tf.train.Example.FromString(record).features.feature["image"].bytes_list.value[0]).tobytes()
+
+
+class Watcher(threading.Thread):
+    """Keeps a copy of what lies in folders only for a while."""
+
+    def __init__(self, *folders: pathlib.Path):
+        super().__init__(daemon=True)
+        self._folders, self._done, self.seen = folders, threading.Event(), {}
+
+    def run(self):
+        while not self._done.wait(0.02):
+            for path in itertools.chain(*(folder.rglob("*") for folder in self._folders)):
+                try:
+                    if path.is_file():
+                        self.seen[f"once in {path}"] = path.read_bytes()
+                except OSError:
+                    continue
+
+    def stop(self):
+        self._done.set()
+        self.join()
+
+
+def check(secrets: Secrets, artefacts: dict[str, bytes | str]) -> None:
+    """Fails if a secret, or an encrypted vector document, is in any of the artefacts."""
+    for name, content in artefacts.items():
+        data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
+        assert not (found := secrets.found_in(data)), (name, found)
+        assert b"<path" not in data and b"<svg" not in data, name
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Place:
+    """Returns a home of its own, with a fresh key, for runs in this process."""
+    place = Place(tmp_path)
+    for name, value in place.environment().items():
+        monkeypatch.setenv(name, value)
+    Key.generate().save(place.key_path)
+    return place
+
+
+@pytest.fixture(scope="module")
+def two_workers(tmp_path_factory) -> tuple[Place, dict[str, bytes]]:
+    """Runs the main job, which makes its own key, in two worker processes; returns all that it showed and left."""
+    place = Place(tmp_path_factory.mktemp("two_workers"))
+    workers = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
+    command = [
+        sys.executable,
+        "-m",
+        "beam.deid",
+        "--runner=FnApiRunner",
+        f"--output_dir={place.root / 'out'}",
+        *SMALL,
+        *workers,
+    ]
+    watcher = Watcher(place.root / "TMPDIR", place.root / "out", place.root / "XDG_STATE_HOME")
+    watcher.start()
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **place.environment()}, capture_output=True)
+    watcher.stop()
+    assert done.returncode == 0, done.stderr
+    return place, {"stdout": done.stdout, "stderr": done.stderr, **watcher.seen, **place.files()}
+
+
+def test_a_run_with_two_workers_shows_and_leaves_no_secret(two_workers):
+    place, artefacts = two_workers
+    key = Key.load(place.key_path)
+    check(Secrets(key), artefacts)
+    for expected in ("stdout", "metadata.json", "_shards", ".log", "record 0", "once in", "dataset_info.json"):
+        assert any(expected in name for name in artefacts), expected
+    assert key.fingerprint.encode() in artefacts["stdout"]
+
+
+def test_what_a_run_is_for_the_owner_alone_is_readable_by_the_owner_alone(two_workers):
+    place, _ = two_workers
+    files = [path for path in (place.root / "XDG_STATE_HOME").rglob("*") if path.is_file()]
+    assert files
+    for path in {*files, *(path.parent for path in files)}:
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+    assert stat.S_IMODE(place.key_path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(place.key_path.parent.stat().st_mode) == 0o700
+
+
+def test_a_run_with_a_corrupt_image_sends_and_leaves_no_secret(place, tmp_path, monkeypatch, capfd):
+    (tmp_path / "scans" / "a").mkdir(parents=True)
+    for k in range(4):
+        pixels = np.random.RandomState(k).randint(0, 256, (20, 20, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "scans" / "a" / f"{k}.png")
+    (tmp_path / "scans" / "a" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    sent, run = {}, beam.Pipeline.run
+
+    def spy(self, *arguments):
+        sent["proto"] = self.to_runner_api().SerializeToString()
+        sent["readable proto"] = str(self.to_runner_api())
+        sent["options"] = repr(self._options.get_all_options()) + repr(vars(self._options))
+        return run(self, *arguments)
+
+    monkeypatch.setattr(beam.Pipeline, "run", spy)
+    monkeypatch.setenv("TFDEID_KEY", place.key_path.read_text())
+    options = ("--runner=FnApiRunner", f"--output_dir={tmp_path / 'out'}", "--key=env:TFDEID_KEY", *SMALL)
+    assert deid.run([f"--dataset=folder:{tmp_path / 'scans'}", *options]) == 1
+    said = capfd.readouterr()
+    artefacts = {"stdout": said.out, "stderr": said.err, **sent, **place.files()}
+    assert any("failures" in name for name in artefacts) and len(sent["proto"]) > 1000
+    check(Secrets(Key.load(place.key_path)), artefacts)
+
+
+def with_locals(error: BaseException) -> str:
+    """Returns tracebacks as a debugger or a service that collects errors would show them, with all variables."""
+    return "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+
+
+def test_a_run_that_ends_in_an_error_shows_no_secret(place, monkeypatch, capfd):
+    def fail(self, image, image_id=None):
+        moved = self._ope(vectorize(image, self._options))
+        raise ZeroDivisionError(f"painting {moved} of {self._ope}")
+
+    monkeypatch.setattr("tfdeid.schemes.structural.scheme.Structural.__call__", fail)
+    monkeypatch.setattr(deid, "_compile_kernels", lambda *_: None)  # So that it is a worker that fails.
+    options = ("--runner=FnApiRunner", f"--output_dir={place.root / 'out'}", f"--key={place.key_path}", *SMALL)
+    with pytest.raises(ZeroDivisionError) as caught:
+        deid.run(options)
+    said = capfd.readouterr()
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "painting VectorImage(" in shown and "moved = VectorImage(" in with_locals(caught.value)
+    artefacts = {"stdout": said.out, "stderr": said.err, "traceback": shown, "variables": with_locals(caught.value)}
+    check(Secrets(Key.load(place.key_path)), {**artefacts, **place.files()})
+
+
+def test_variables_of_an_error_in_the_encryption_show_no_table():
+    key = Key.generate()
+    encryption = PositionOPE(key)
+    encryption.encrypt(np.arange(60.0))
+    with pytest.raises(DeidError, match="coordinates must be at most") as caught:
+        encryption.encrypt(np.array([5000.0]))
+    check(Secrets(key), {"variables": with_locals(caught.value)})
+
+
+def test_an_encrypted_image_shows_none_of_its_numbers():
+    image = np.random.RandomState(0).randint(0, 256, (24, 24, 3), np.uint8)
+    moved = PositionOPE(Key.generate())(vectorize(image, "default"))
+    assert repr(moved) == f"VectorImage({moved.num_paths} paths, {len(moved.points)} points)"
+
+
+def test_what_is_sent_to_workers_holds_no_secret(place):
+    key = Key.load(place.key_path)
+    run_options, source_config, config, beam_argv = deid_options(place)
+    source = open_source(source_config)
+    job = deid._make_job(run_options, source_config, source, config, key, str(place.key_path))
+    tasks = deid.plan_shards(job, source, key)
+    sent = [job, tasks, WriteShard(job), FinishDataset(job, tasks, 0.0), DeidentifyFn(config, str(place.key_path)), source]
+    artefacts = {f"pickle of {type(thing).__name__}": pickle.dumps(thing) for thing in sent}
+    artefacts |= {f"Beam's pickle of {type(thing).__name__}": pickler.dumps(thing) for thing in sent}
+    artefacts |= {f"repr of {type(thing).__name__}": repr(thing) for thing in (*sent, Deidentifier(config, key), key)}
+    artefacts["options"] = repr(PipelineOptions(beam_argv).get_all_options())
+    check(Secrets(key), artefacts)
+    assert str(place.key_path).encode() in pickle.dumps(job)
+    for holder in (key, Deidentifier(config, key), PositionOPE(key)):
+        with pytest.raises(TypeError):
+            pickle.dumps(holder)
+
+
+def deid_options(place: Place):
+    from beam import options
+
+    return options.parse([f"--key={place.key_path}", f"--output_dir={place.root / 'out'}", *SMALL])
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+def test_a_shard_is_for_its_owner_alone_until_it_is_whole(tmp_path, monkeypatch, file_format, umask, mode):
+    seen, write = [], shards._write_records
+
+    def watched(name, records, file_format):
+        def watch():
+            for record in records:
+                seen.extend(stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir())
+                yield record
+
+        write(name, watch(), file_format)
+        seen.append(stat.S_IMODE(os.stat(name).st_mode))
+
+    monkeypatch.setattr(shards, "_write_records", watched)
+    before = os.umask(umask)
+    try:
+        shards._write_file(shards.epath.Path(tmp_path / "shard"), [b"a", b"b"], file_format)
+    finally:
+        os.umask(before)
+    assert seen == [0o600] * 3
+    assert [(path.name, stat.S_IMODE(path.stat().st_mode)) for path in tmp_path.iterdir()] == [("shard", mode)]
+
+
+# Record ids.
+
+
+def unkeyed(source_id: str, index: int, split: str, name: str, fingerprint: str) -> Iterator[str]:
+    """Yields what somebody could compute of a source's example without the key: hashes, and HMACs under what is public."""
+    for named, separator in itertools.product((source_id, str(index)), ("", "/", ":", "_", "-", "|", ",", " ", "\0", "\n")):
+        for parts in ((named,), (split, named), (name, named), (name, split, named), ("tfdeid", name, split, named)):
+            yield from digests(separator.join(parts).encode(), fingerprint)
+    lengths = b"".join(len(part).to_bytes(8, "big") + part.encode() for part in (name, split, source_id))
+    yield from digests(lengths, fingerprint)
+
+
+def digests(message: bytes, fingerprint: str) -> Iterator[str]:
+    for kind in ("md5", "sha1", "sha256", "sha512", "blake2b", "sha3_256"):
+        yield hashlib.new(kind, message).hexdigest()
+        for key in (b"", b"tfdeid", fingerprint.encode(), bytes.fromhex(fingerprint)):
+            yield hmac.new(key, message, kind).hexdigest()
+
+
+def ids_of(key: Key, limit: int = 6) -> dict[str, tuple[str, int, str]]:
+    """Returns record id -> (source id, index, split) of the sample's first examples."""
+    source = open_source(SourceConfig(limit=limit))
+    examples = ((split, e) for split, size in source.splits.items() for e in source.read(split, 0, size))
+    return {record_id(key, source.name, split, e): (e.source_id, e.index, split) for split, e in examples}
+
+
+def stored_ids(place: Place) -> set[str]:
+    files = filter(is_shard, (place.root / "out").rglob("*"))
+    examples = [tf.train.Example.FromString(record) for path in files for record in records(path)]
+    return {example.features.feature["id"].bytes_list.value[0].decode() for example in examples}
+
+
+def test_ids_are_128_bits_that_only_the_key_links_to_the_source(two_workers):
+    place, _ = two_workers
+    key = Key.load(place.key_path)
+    found = stored_ids(place)
+    assert found == set(ids_of(key)) and len(found) == 12
+    assert all(len(name) == 32 and int(name, 16) >= 0 and name == name.lower() for name in found)
+    for source_id, index, split in ids_of(key).values():
+        for guess in unkeyed(source_id, index, split, "lfw_subset", key.fingerprint):
+            assert not {name for name in found if name in guess}
+
+
+def test_ids_under_two_keys_share_nothing():
+    a, b = (set(ids_of(Key.generate(), limit=100)) for _ in range(2))
+    assert len(a) == len(b) == 140 and not a & b
+    # 8 digits in common at the same or another place would be no accident.
+    pieces = [{name[k : k + 8] for name in ids for k in range(25)} for ids in (a, b)]
+    assert len(pieces[0] & pieces[1]) <= 1
+
+
+def test_the_search_finds_what_a_leak_would_leave(two_workers):
+    """Puts the key and the table where a mistake would, and finds them."""
+    place, artefacts = two_workers
+    key = Key.load(place.key_path)
+    secrets, table = Secrets(key), PositionOPE(key).encrypt(np.arange(100) / 10)
+    file = io.BytesIO()
+    np.save(file, table)
+    leaks = {
+        "a log": artefacts["stdout"] + key.material,
+        "options": repr({"key": key.material.decode()}).encode(),
+        "a DoFn": pickler.dumps({"key": key.material}),
+        "an array": file.getvalue(),
+        "a pickled table": pickle.dumps(table.tolist()),
+        "Beam's pickle of a table": pickler.dumps(table),
+        "variables": f"table = {np.rint(10 * table)!r}".encode(),
+    }
+    for name, leak in leaks.items():
+        assert secrets.found_in(leak), name
+        with pytest.raises(AssertionError, match=name):
+            check(secrets, {name: leak})
