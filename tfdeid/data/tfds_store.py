@@ -103,7 +103,9 @@ class TfdsStore:
         try:
             features = tf.train.Example.FromString(data).features.feature
             keys = [key for key in (self.image_key, self.label_key, self._id) if key]
-            record = {key: getattr(features[key], features[key].WhichOneof("kind")).value[0] for key in keys}
+            record: dict[str | None, Any] = {
+                key: getattr(features[key], features[key].WhichOneof("kind")).value[0] for key in keys
+            }
         except (DecodeError, TypeError, IndexError) as error:
             raise DeidError(f"{problem}: the record is damaged or lacks a feature. Prepare the dataset again.") from error
         if not isinstance(record[self.image_key], bytes):
