@@ -19,6 +19,7 @@ from tfdeid.data.load import open_builder
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.shard_report import REPORTS, ShardReport
 from tfdeid.data.sources import Source, SourceConfig, open_source
+from tfdeid.data.tfrecord import read_records
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.files import crc32c
@@ -339,9 +340,4 @@ def _read(path: epath.Path, file_format: str) -> Iterator[bytes]:
         except (ValueError, RuntimeError, IndexError, OSError) as error:
             raise DeidError(f"a record can't be read: {str(error).splitlines()[0]}") from error
         return
-    import tensorflow as tf
-
-    try:
-        yield from tf.data.TFRecordDataset(os.fspath(path)).as_numpy_iterator()
-    except tf.errors.OpError as error:
-        raise DeidError(f"a record can't be read: {str(error.message).splitlines()[0]}") from error
+    yield from read_records(path)

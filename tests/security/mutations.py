@@ -11,7 +11,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from tfdeid.data.tfds_store import masked_crc
+from tfdeid.data.tfrecord import masked_crc
 
 SIZES = (0, 1, 2, 255, 256, 4096, 8000, 16_383, 32_767, 65_535, 65_536, 60_000_000, 2**31 - 1, 2**32 - 1)
 

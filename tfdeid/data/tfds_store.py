@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import struct
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import google_crc32c
 import numpy as np
 from etils import epath
 
 from tfdeid.data.example import Example
+from tfdeid.data.tfrecord import read_records
 from tfdeid.errors import DeidError, unknown_name
 
 if TYPE_CHECKING:
@@ -91,10 +90,18 @@ class TfdsStore:
         where = f"split {split!r}, examples {start} to {stop}, in {self.builder.data_dir}"
         position = start
         for instruction in self.builder.info.splits[f"{split}[{start}:{stop}]"].file_instructions:
-            for data in _read_file(instruction, f"{self.name} can't be read ({where})"):
+            for data in self._file(instruction, f"{self.name} can't be read ({where})"):
                 if wanted[position - start]:
                     yield position, self._parse(data, f"{self.name} can't be read (split {split!r}, example {position})")
                 position += 1
+
+    def _file(self, instruction: Any, problem: str) -> Iterator[bytes]:
+        """Yields the records of a file that a TFDS FileInstruction chooses."""
+        path = epath.Path(instruction.filename)
+        try:
+            yield from read_records(path, instruction.skip, instruction.take)
+        except DeidError as error:
+            raise DeidError(f"{problem}: {path.name}: {error}. Prepare the dataset again.") from error
 
     def _parse(self, data: bytes, problem: str) -> dict[str | None, Any]:
         import tensorflow as tf
@@ -116,66 +123,6 @@ class TfdsStore:
                 f"{problem}: {self.label_key!r} must be one of {len(self.label_names or ())} labels, got {label!r}."
             )
         return record
-
-
-def _read_file(instruction: Any, problem: str) -> Iterator[bytes]:
-    """Yields the records of a file that a TFDS FileInstruction chooses.
-
-    TensorFlow's reader allocates whatever length a record claims, and the process ends where that much memory can't be had.
-    """
-    import tensorflow as tf
-
-    path = epath.Path(instruction.filename)
-    try:
-        size = path.stat().length
-        with path.open("rb") as file:
-            position = 0
-            for k in range(instruction.skip + instruction.take):
-                header = file.read(_HEADER.size)
-                length = _record_length(header, size - position, position)
-                if k < instruction.skip:
-                    file.seek(position + length)
-                else:
-                    yield _record(file.read(length - _HEADER.size), position)
-                position += length
-    except (OSError, tf.errors.OpError, _Damaged) as error:  # The second for what is remote.
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise DeidError(f"{problem}: {path.name}: {reason}. Prepare the dataset again.") from error
-
-
-# A record of a TFRecord file: the data's length, the CRC of the length; the data; the CRC of the data.
-_HEADER = struct.Struct("<QI")
-_CRC = struct.Struct("<I")
-
-
-class _Damaged(Exception):
-    """A TFRecord file is not whole."""
-
-
-def _record_length(header: bytes, available: int, position: int) -> int:
-    """Returns how many bytes a record takes in its file, of which so many are left."""
-    if len(header) < _HEADER.size:
-        raise _Damaged(f"it breaks off at byte {position}")
-    length, crc = _HEADER.unpack(header)
-    if masked_crc(header[:8]) != crc:
-        raise _Damaged(f"the checksum of the record's length at byte {position} is wrong")
-    total = _HEADER.size + length + _CRC.size
-    if total > available:
-        raise _Damaged(f"the record at byte {position} claims {length} bytes, more than the file has")
-    return total
-
-
-def _record(data: bytes, position: int) -> bytes:
-    record = data[: -_CRC.size]
-    if data[-_CRC.size :] != _CRC.pack(masked_crc(record)):
-        raise _Damaged(f"the checksum of the record at byte {position} is wrong")
-    return record
-
-
-def masked_crc(data: bytes) -> int:
-    """Returns the CRC-32C as TFRecord files hold it, rotated by 15 bits and moved by a constant."""
-    crc = google_crc32c.value(data)
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def without_tuner(dataset: tf.data.Dataset) -> tf.data.Dataset:
