@@ -136,7 +136,7 @@ def test_plain_is_bicubic_twice():
         ({"key_scope": "image"}, "for the schemes negative_positive and block_shuffle alone, scheme was 'structural'"),
         ({"scheme": "block_shuffle"}, "multiple of 4"),
         ({"input_size": 996}, "at most 995 at coordinate_decimals 1"),
-        ({"input_size": 100, "coordinate_decimals": 2}, "at most 99 at coordinate_decimals 2"),
+        ({"input_size": 100, "coordinate_decimals": 2}, "at most 95 at coordinate_decimals 2"),
     ],
 )
 def test_config_states_rule_and_value(values, message):

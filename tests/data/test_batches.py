@@ -95,7 +95,7 @@ def test_images_of_several_sizes_need_a_size(shared_tfds):
     [
         (
             {"dataset": "cifar10_deid/structural_50_75"},
-            r"makes it: .* --config configs/cifar10_structural_50_to_75\.yaml --data_dir",
+            r"makes it: .* --config configs/cifar10_structural_50_to_75\.yaml --output_dir",
         ),
         ({"dataset": "cifar10_deid/plain_32_75"}, "unknown dataset"),
         ({"dataset": "lfw_subset"}, "unknown dataset 'lfw_subset'"),

@@ -28,7 +28,9 @@ def check_preset(imagetracer, images, preset):
 @pytest.mark.parametrize("size", [32, 50, 100])
 @pytest.mark.parametrize("preset", REQUIRED_PRESETS)
 def test_cifar10(imagetracer, cifar10, preset, size):
-    check_preset(imagetracer, resized(cifar10, size), preset)
+    # All 200 at the paper's preset and size; elsewhere fewer, for the time that it takes.
+    images = cifar10 if (preset, size) == ("default", 50) else cifar10[:50]
+    check_preset(imagetracer, resized(images, size), preset)
 
 
 @pytest.mark.parametrize("preset", REQUIRED_PRESETS)

@@ -88,7 +88,7 @@ def test_load_returns_what_tfds_returns(sample):
     ("name", "command"),
     [
         ("lfw_subset_deid", r"python -m beam\.deid --output_dir"),
-        ("cifar10_deid", r"python -m beam\.deid --dataset cifar10 --data_dir"),
+        ("cifar10_deid", r"python -m beam\.deid --dataset cifar10 --output_dir"),
         ("cifar10_deid/structural_32_64", "--dataset cifar10 --scheme structural --input_size 32 --output_size 64"),
         (
             "c_deid/structural_32_64_coordinate_decimals0_grayscale1",
@@ -100,6 +100,12 @@ def test_load_returns_what_tfds_returns(sample):
 def test_a_missing_dataset_names_the_command_that_makes_it(tmp_path, name, command):
     with pytest.raises(DeidError, match=command):
         tfdeid.load(name, data_dir=tmp_path)
+
+
+def test_the_command_names_the_source_where_it_lies_beside(tmp_path):
+    (tmp_path / "cifar10").mkdir()
+    with pytest.raises(DeidError, match=r"--dataset cifar10 --data_dir .* --output_dir"):
+        tfdeid.load("cifar10_deid", data_dir=tmp_path)
 
 
 def test_an_unfinished_dataset_names_resume(deid, tmp_path):

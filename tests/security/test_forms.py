@@ -33,7 +33,8 @@ def planted(form: bytes) -> bytes:
 
 def test_nothing_is_found_where_nothing_is(secrets):
     assert secrets.found_in(NOISE) == secrets.found_in(b"") == secrets.found_in(bytes(10_000)) == []
-    assert secrets.found_in(" ".join(map(str, range(2000))).encode()) == []
+    # Downwards, since some keys' tables rise by 1 somewhere.
+    assert secrets.found_in(" ".join(map(str, range(2000, 0, -1))).encode()) == []
     assert Secrets(Key.generate()).found_in(b" ".join(secrets.forms.values())) == []
 
 
