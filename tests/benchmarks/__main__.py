@@ -37,6 +37,7 @@ def main(arguments: list[str]) -> int:
         results = pathlib.Path(folder) / "results.json"
         load = os.getloadavg()[0]
         options = [
+            "--override-ini=addopts=",
             "--benchmark-enable",
             f"--benchmark-json={results}",
             "--benchmark-quiet",

@@ -137,12 +137,16 @@ def test_a_worker_that_is_killed(start, tmp_path, undisturbed):
     check_resumed(start, out, undisturbed)
 
 
-def test_a_launcher_that_is_killed(start, tmp_path, undisturbed):
+def test_a_launcher_that_is_killed_and_a_clock_that_jumps(start, tmp_path, undisturbed):
+    """What is finished is told by content, not by times: files from the future and the past count alike."""
     out = tmp_path / "out"
     process = start(slow=0.05)
     wait_for_shards(process, out, 3)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
+    for k, path in enumerate([*reports(out), *(out / FOLDER).glob("*.tfrecord-*")]):
+        moment = time.time() + (86_400 * 365 if k % 2 else -86_400 * 365 * 30)
+        os.utime(path, (moment, moment))
     code, said = finished(start())
     assert code == 2 and re.search(r"holds part of this dataset \(\d+ of 10 shards\). --mode=resume goes on", said)
     check_resumed(start, out, undisturbed)
@@ -203,19 +207,6 @@ def test_reports_that_are_lost_or_damaged(start, tmp_path, undisturbed):
     code, said = finished(start("--mode=resume"))
     assert code == 0, said
     assert content(out) == undisturbed
-
-
-def test_a_clock_that_jumps(start, tmp_path, undisturbed, monkeypatch):
-    """What is finished is told by content, not by times: files from the future and the past count alike."""
-    out = tmp_path / "out"
-    process = start(slow=0.05)
-    wait_for_shards(process, out, 3)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    for k, path in enumerate([*reports(out), *(out / FOLDER).glob("*.tfrecord-*")]):
-        moment = time.time() + (86_400 * 365 if k % 2 else -86_400 * 365 * 30)
-        os.utime(path, (moment, moment))
-    check_resumed(start, out, undisturbed)
 
 
 def test_a_thousandth_of_the_images_corrupt(deid, tmp_path, key_path):
