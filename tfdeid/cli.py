@@ -235,7 +235,8 @@ def _add_reproduce(subparsers: argparse._SubParsersAction) -> None:
 
 def _reproduce(arguments: argparse.Namespace) -> int:
     from tfdeid.reproduce import report
-    from tfdeid.reproduce.run import open_workshop, reproduce
+    from tfdeid.reproduce.parts import Workshop
+    from tfdeid.reproduce.run import reproduce
     from tfdeid.reproduce.tables import SCALES, make_table
 
     if arguments.scale not in SCALES:
@@ -243,7 +244,8 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     scale = SCALES[arguments.scale]
     table = make_table(arguments.table, scale)
     import_tensorflow()
-    workshop = open_workshop(arguments.output_dir, scale, arguments.data_dir, arguments.key)
+    folder = pathlib.Path(arguments.output_dir).expanduser() / scale.name
+    workshop = Workshop(folder, arguments.data_dir, arguments.key)
     found = reproduce(table, scale, workshop)
     try:
         paths = report.write(found, table, scale, workshop.folder, {"key_fingerprint": workshop.key.fingerprint})

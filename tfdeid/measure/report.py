@@ -15,7 +15,7 @@ from tfdeid.measure.measures import MEASURES, RECOGNISED
 from tfdeid.measure.sweep import Sweep
 
 Paper = Callable[[int], dict[str, float]]
-_TITLES = {"ssim_vec": "SSIM_Vec", "ssim_dei": "SSIM_Dei", "ssim_pos": "SSIM_Pos", "l2": "L2", "di": "DI", "sdim": "SDIM"}
+TITLES = {"ssim_vec": "SSIM_Vec", "ssim_dei": "SSIM_Dei", "ssim_pos": "SSIM_Pos", "l2": "L2", "di": "DI", "sdim": "SDIM"}
 
 
 def rows(found: Sweep, paper: Paper | None = None) -> list[dict[str, Any]]:
@@ -37,7 +37,7 @@ def rows(found: Sweep, paper: Paper | None = None) -> list[dict[str, Any]]:
 def table(found: Sweep, paper: Paper | None = None) -> str:
     """Returns the table for a terminal. With the paper's figures, each of ours has the paper's behind a stroke."""
     width = 18
-    lines = [f"{'size':>5}" + "".join(f"{_TITLES[name]:>{width}}" for name in MEASURES)]
+    lines = [f"{'size':>5}" + "".join(f"{TITLES[name]:>{width}}" for name in MEASURES)]
     for row in rows(found, paper):
         cells = []
         for name in MEASURES:
@@ -88,7 +88,7 @@ def _plot(found: Sweep, path: pathlib.Path, paper: Paper | None) -> None:
     for name in ("ssim_vec", "ssim_dei", "l2", "sdim"):
         means = [found.measures[size].mean(name) for size in sizes]
         errors = [1.96 * found.measures[size].error(name) for size in sizes]
-        line = axes.errorbar(sizes, means, errors, label=_TITLES[name], marker="o", ms=3, capsize=2)
+        line = axes.errorbar(sizes, means, errors, label=TITLES[name], marker="o", ms=3, capsize=2)
         if found.other_keys:
             middle, deviation = np.transpose([found.spread(size, name) for size in sizes])
             axes.fill_between(sizes, middle - deviation, middle + deviation, color=line[0].get_color(), alpha=0.15)

@@ -12,24 +12,14 @@ from etils import epath
 from tfdeid import paper
 from tfdeid.files import write_text
 from tfdeid.measure.measures import RECOGNISED
+from tfdeid.measure.report import TITLES
 from tfdeid.reproduce.run import Figure, Found
 from tfdeid.reproduce.tables import Scale, Table
 from tfdeid.schemes import KEYLESS_SCHEMES
 from tfdeid.schemes.key_space import IMAGES_NOT_KEYS, key_space
 
-_TITLES = {
-    "ssim_vec": "SSIM_Vec",
-    "ssim_dei": "SSIM_Dei",
-    "ssim_pos": "SSIM_Pos",
-    "l2": "L2",
-    "di": "DI",
-    "sdim": "SDIM",
-    "accuracy": "accuracy, %",
-    "f1": "macro F1",
-    "milliseconds": "ms an image",
-}
+_TITLES = {**TITLES, "accuracy": "accuracy, %", "f1": "macro F1", "milliseconds": "ms an image"}
 _DECIMALS = {"accuracy": 2, "milliseconds": 2}
-_NAMED = 12  # Rows whose labels fit level below a picture.
 
 
 def table(found: Found, asked: Table) -> str:
@@ -184,7 +174,7 @@ def _draw(found: Found, asked: Table, path: pathlib.Path) -> None:
             axes.plot(*zip(*printed, strict=True), "o", mfc="none", color="black", label="the paper")
         if name in ("ssim_vec", "ssim_dei"):
             axes.axhline(RECOGNISED, color="gray", lw=0.8, ls="--", label="clearly recognised")
-        level = all(len(label) < 4 for label in labels) and len(labels) <= _NAMED + 1
+        level = all(len(label) < 4 for label in labels)
         axes.set_xticks(range(len(labels)), labels, rotation=0 if level else 60, ha="center" if level else "right", fontsize=8)
         axes.set_title(_TITLES[name])
         axes.grid(axis="y", lw=0.3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 import time
 from collections.abc import Mapping
 
@@ -109,7 +108,3 @@ def _means(results: list[Result]) -> dict[str, Figure]:
         values = [result[name] for result in results if name in result]
         figures[name] = Figure(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
     return figures
-
-
-def open_workshop(output_dir: str, scale: Scale, data_dir: str | None, key_reference: str) -> Workshop:
-    return Workshop(pathlib.Path(output_dir).expanduser() / scale.name, data_dir, key_reference)
