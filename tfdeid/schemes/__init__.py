@@ -79,6 +79,8 @@ SCHEMES: dict[str, SchemeFactory] = {
 }
 # Those that encrypt nothing.
 KEYLESS_SCHEMES = ("vectorized", "plain")
+# Those that trace images into paths.
+VECTOR_SCHEMES = ("structural", "vectorized")
 # Those that can take a mask of its own for each image.
 PER_IMAGE_SCHEMES = ("negative_positive", "block_shuffle")
 

@@ -1,0 +1,235 @@
+"""Runs attackers on a case and says what they got. It alone knows the originals; attackers are given a `View`."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfdeid.attack.attackers import ATTACKERS, LINKERS
+from tfdeid.attack.cleaning import clean_all
+from tfdeid.attack.figures import Estimate, Findings, LinkageFigures, RecoveryFigures
+from tfdeid.attack.key_known import true_warps
+from tfdeid.attack.view import KEY, ORACLE, PAIRS, Attacker, Image, Pair, Recovery, View
+from tfdeid.deidentifier import DeidConfig, Deidentifier
+from tfdeid.image import resize
+from tfdeid.key import Key
+from tfdeid.measure.ssim import ssim
+from tfdeid.parallel import parallel_map
+from tfdeid.schemes import VECTOR_SCHEMES
+
+_SHOWN = 4
+_CANDIDATES = 500
+# As many as the best-informed attacker of known plaintext takes.
+NUM_PAIRS = 10
+
+Judge = Callable[[Image], npt.NDArray[np.intp]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """What is attacked, and the truth about it.
+
+    Attributes:
+      view: what every attacker has.
+      originals: uint8[N, N, C] each, N the input size, in the order of the view's records.
+      labels: the class of each; empty where there are none.
+      pairs: known originals and records that are not in the view.
+      key: the owner's; None for schemes that encrypt nothing.
+      about: facts for the report, nothing secret.
+    """
+
+    view: View
+    originals: Sequence[Image]
+    labels: Sequence[int]
+    pairs: Sequence[Pair]
+    key: Key | None
+    about: dict[str, Any]
+
+
+def attack(
+    case: Case,
+    names: Sequence[str] | None = None,
+    judge: Judge | None = None,
+    on_step: Callable[[str], object] = lambda name: None,
+) -> Findings:
+    """Runs attackers and linkers on a case.
+
+    Args:
+      case: what is attacked.
+      names: of `ATTACKERS` and `LINKERS`; None for all that suit.
+      judge: predicts the class of each of uint8[N, S, S, C]: a network trained on plain images; None for no accuracies.
+      on_step: called with the name of each attacker before it runs.
+
+    Raises:
+      DeidError: a name is unknown, or an attacker doesn't suit the scheme though it was asked for.
+    """
+    truth = _Truth(case, judge)
+    chosen, skipped = _choose(names, case.view.config)
+    view, recoveries, linkages = case.view, [], []
+    recovered = view.records
+    for name in chosen:
+        on_step(name)
+        started = time.perf_counter()
+        if name in ATTACKERS:
+            attacker = ATTACKERS[name]()
+            found = attacker(_granted(attacker, case))
+            recoveries.append(truth.judge(attacker, found, time.perf_counter() - started))
+            if attacker.knows == "records":  # The last of these knows most of the scheme.
+                recovered = found.images
+        else:
+            linkages.append(_link(name, dataclasses.replace(view, recovered=recovered), case))
+    return truth.findings(recoveries, linkages, skipped)
+
+
+def _choose(names: Sequence[str] | None, config: DeidConfig) -> tuple[list[str], dict[str, str]]:
+    chosen, skipped = [], {}
+    for name in names if names is not None else (*ATTACKERS, *LINKERS):
+        one = ATTACKERS[name]() if name in ATTACKERS else LINKERS[name]()
+        if one.suits(config):
+            chosen.append(name)
+        else:
+            skipped[name] = f"makes no sense against {config.scheme}"
+    return chosen, skipped
+
+
+def _granted(attacker: Attacker, case: Case) -> View:
+    """Returns the view with what the attacker is said to know, and no more."""
+    view = case.view
+    if attacker.knows == PAIRS:
+        return dataclasses.replace(view, pairs=case.pairs[: attacker.num_pairs])
+    if attacker.knows == ORACLE:
+        return dataclasses.replace(view, oracle=_oracle(case))
+    if attacker.knows == KEY:
+        return dataclasses.replace(view, key=case.key)
+    return view
+
+
+def _oracle(case: Case) -> Callable[[Image], Image]:
+    deidentify, asked = Deidentifier(case.view.config, case.key), iter(range(10**9))
+    return lambda image: deidentify(image, f"chosen by an attacker {next(asked)}")
+
+
+class _Truth:
+    """The originals, and what is measured against them."""
+
+    def __init__(self, case: Case, judge: Judge | None):
+        view, config = case.view, case.view.config
+        self._case, self._judge = case, judge if case.labels else None
+        prepare, size = (
+            Deidentifier(dataclasses.replace(config, scheme="plain", key_scope="dataset")).prepare,
+            view.records.shape[1],
+        )
+        self._originals = np.stack([resize(prepare(image), size) for image in case.originals])
+        ceiling = cleaned = self._originals
+        if config.scheme in VECTOR_SCHEMES:
+            vectorize = Deidentifier(dataclasses.replace(config, scheme="vectorized", key_scope="dataset"))
+            ceiling = np.stack(parallel_map(vectorize, case.originals))
+            cleaned = clean_all(ceiling)
+        self.ceiling, self.ceiling_cleaned = (Estimate.of(self._ssim(images)) for images in (ceiling, cleaned))
+        self.published = Estimate.of(self._ssim(view.records))
+        self._warps = true_warps(config, case.key, view.ids) if config.scheme == "structural" and case.key else None
+        drawn = np.random.RandomState(view.seed).choice(len(view.records), min(_SHOWN, len(view.records)), replace=False)
+        self._sample = sorted(map(int, drawn))
+
+    def judge(self, attacker: Attacker, found: Recovery, seconds: float) -> RecoveryFigures:
+        """Returns an attacker's figures."""
+        view = self._case.view
+        each = self._ssim(found.images)
+        order = [int(number) for number in np.argsort(each)]
+        best, worst = order[::-1][:_SHOWN], order[:_SHOWN]
+        used = {PAIRS: attacker.num_pairs, ORACLE: 0}.get(attacker.knows, len(view.records))
+        return RecoveryFigures(
+            attacker=attacker.name,
+            knows=attacker.knows,
+            about=attacker.about,
+            ssim=Estimate.of(each),
+            psnr=Estimate.of(parallel_map(psnr, found.images, self._originals)),
+            gap_closed=self._gap_closed(each, self.ceiling),
+            gap_closed_cleaned=self._gap_closed(each, self.ceiling_cleaned),
+            table_error=self._table_error(found),
+            accuracy=self._accuracy(found.images),
+            seconds=seconds,
+            used=used,
+            note=found.note,
+            ssim_of_each=each,
+            best=best,
+            worst=worst,
+            examples={number: found.images[number] for number in {*self._sample, *best, *worst}},
+        )
+
+    def findings(self, recoveries: list[RecoveryFigures], linkages: list[LinkageFigures], skipped: dict[str, str]) -> Findings:
+        case, view = self._case, self._case.view
+        shown = sorted({number for one in recoveries for number in one.examples})
+        shares = np.bincount(np.maximum(case.labels, 0)) / len(case.labels) if case.labels else None
+        return Findings(
+            about=case.about,
+            images=len(view.records),
+            public_images=len(view.public),
+            published=self.published,
+            ceiling=self.ceiling,
+            ceiling_cleaned=self.ceiling_cleaned,
+            plain_accuracy=self._accuracy(self._originals),
+            chance_accuracy=None if shares is None else float(shares.max()),
+            recoveries=recoveries,
+            linkages=linkages,
+            skipped=skipped,
+            sample=self._sample,
+            originals={number: self._originals[number] for number in shown},
+            records={number: view.records[number] for number in shown},
+        )
+
+    def _ssim(self, images: Image) -> npt.NDArray[np.float64]:
+        return np.array(parallel_map(ssim, images, self._originals))
+
+    def _gap_closed(self, each: npt.NDArray[np.float64], ceiling: Estimate) -> float:
+        gap = ceiling.mean - self.published.mean
+        return float((each.mean() - self.published.mean) / gap) if gap > 0 else float("nan")
+
+    def _accuracy(self, images: Image) -> Estimate | None:
+        if self._judge is None:
+            return None
+        return Estimate.of_share(self._judge(images) == np.asarray(self._case.labels))
+
+    def _table_error(self, found: Recovery) -> float | None:
+        if self._warps is None or found.warps is None:
+            return None
+        size = found.images.shape[1]
+        return float(np.mean([guess.error(true, size) for guess, true in zip(found.warps, self._warps, strict=True)]))
+
+
+def _link(name: str, view: View, case: Case) -> LinkageFigures:
+    """Lets a linker find each record's original among candidates: those of the first records, in an order that says nothing."""
+    linker = LINKERS[name]()
+    count = min(_CANDIDATES, len(view.records))
+    order = np.random.RandomState(view.seed).permutation(count)
+    records = dataclasses.replace(view, records=view.records[:count], ids=view.ids[:count], recovered=_first(view, count))
+    started = time.perf_counter()
+    scores = linker(records, [case.originals[number] for number in order])
+    seconds = time.perf_counter() - started
+    right = scores[np.arange(count), np.argsort(order)]
+    # Candidates with the same score as the right one count half: a linker that can't tell them apart has to guess.
+    ahead = (scores > right[:, None]).sum(1) + ((scores == right[:, None]).sum(1) - 1) / 2
+    return LinkageFigures(
+        linker=name,
+        about=linker.about,
+        trained=linker.trained,
+        top1=Estimate.of_share(ahead < 1),
+        top5=Estimate.of_share(ahead < 5),
+        candidates=count,
+        seconds=seconds,
+    )
+
+
+def _first(view: View, count: int) -> Image | None:
+    return None if view.recovered is None else view.recovered[:count]
+
+
+def psnr(a: Image, b: Image) -> float:
+    """Returns the peak signal-to-noise ratio of two images uint8[H, W, C], in dB; 100 for equal ones."""
+    error = np.mean(np.square(a.astype(np.float32) - b))
+    return float(min(100.0, 10 * np.log10(255**2 / max(error, 1e-12))))

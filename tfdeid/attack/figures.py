@@ -1,0 +1,146 @@
+"""What attacks came to, as numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tfdeid.attack.view import Image
+
+_Z_95 = 1.96
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A mean, and half the width of its 95 % interval over images (None for a single one)."""
+
+    mean: float
+    half_width: float | None
+
+    @classmethod
+    def of(cls, values: npt.ArrayLike) -> Estimate:
+        array = np.asarray(values, np.float64)
+        return cls(float(array.mean()), float(_Z_95 * array.std(ddof=1) / np.sqrt(len(array))) if len(array) > 1 else None)
+
+    @classmethod
+    def of_share(cls, hits: npt.ArrayLike) -> Estimate:
+        """Of zeros and ones, by Agresti and Coull's interval, which holds where none or all are hits."""
+        array = np.asarray(hits, np.float64)
+        share = (array.sum() + 2) / (len(array) + 4)
+        near = float(_Z_95 * np.sqrt(share * (1 - share) / (len(array) + 4)))
+        # The interval is about `share`; the one given is about the mean and covers it.
+        return cls(float(array.mean()), near + abs(float(share - array.mean())))
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f}" + (f" +- {self.half_width:.3f}" if self.half_width is not None else "")
+
+
+@dataclasses.dataclass(frozen=True)
+class RecoveryFigures:
+    """What an attacker recovered.
+
+    Attributes:
+      attacker: its name.
+      knows: RECORDS, PAIRS, ORACLE or KEY.
+      about: a sentence: what it does with what it knows.
+      ssim: SSIM to the original, both at S x S.
+      psnr: the same in dB.
+      gap_closed: the share of the way from the published record's SSIM to the ceiling's (the vectorised image, or for schemes
+        that do not trace, the original itself) that it went.
+      gap_closed_cleaned: the same, the ceiling put through the same cleaning.
+      table_error: mean distance of its estimate of the warp from the true one, in pixels of the record; None without one.
+      accuracy: of a network trained on plain images, shown what was recovered; None without labels.
+      seconds: wall time.
+      used: how many records (with PAIRS: pairs, with ORACLE: chosen images) it looked at.
+      note: what else a reader should know.
+      ssim_of_each: float64[N].
+      best, worst: the records whose recovery has the highest and the lowest SSIM, a few of each.
+      examples: by number of the record, what was recovered of those, and of `Findings.sample`.
+    """
+
+    attacker: str
+    knows: str
+    about: str
+    ssim: Estimate
+    psnr: Estimate
+    gap_closed: float
+    gap_closed_cleaned: float
+    table_error: float | None
+    accuracy: Estimate | None
+    seconds: float
+    used: int
+    note: str
+    ssim_of_each: npt.NDArray[np.float64] = dataclasses.field(repr=False)
+    best: list[int]
+    worst: list[int]
+    examples: dict[int, Image] = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class LinkageFigures:
+    """How often a linker named the right one of the candidates.
+
+    Attributes:
+      linker: its name.
+      about: a sentence.
+      trained: whether it trained a network.
+      top1: share of records whose original had the highest score.
+      top5: share whose original was among the five highest.
+      candidates: how many there were; chance is 1 and 5 in that many.
+      seconds: wall time.
+    """
+
+    linker: str
+    about: str
+    trained: bool
+    top1: Estimate
+    top5: Estimate
+    candidates: int
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """All that an attack on a dataset came to.
+
+    Attributes:
+      about: what was attacked: dataset, originals, split, configuration, fingerprint, seed; nothing secret.
+      images: records that were attacked.
+      public_images: images from elsewhere that attackers had.
+      published: SSIM of the record to the original.
+      ceiling: SSIM of the vectorised image (or the original itself) to the original.
+      ceiling_cleaned: the same, cleaned.
+      plain_accuracy: of the network that judges, on the originals themselves; None without labels.
+      chance_accuracy: the share of the most frequent class.
+      recoveries: one for each attacker, the published record first.
+      linkages: one for each linker.
+      skipped: attackers and linkers that were not run, with the reason.
+      sample: numbers of some records, drawn by the seed, that pictures show of every attacker.
+      originals, records: by number, those of all records that pictures show.
+    """
+
+    about: dict[str, Any]
+    images: int
+    public_images: int
+    published: Estimate
+    ceiling: Estimate
+    ceiling_cleaned: Estimate
+    plain_accuracy: Estimate | None
+    chance_accuracy: float | None
+    recoveries: list[RecoveryFigures]
+    linkages: list[LinkageFigures]
+    skipped: dict[str, str]
+    sample: list[int]
+    originals: dict[int, Image] = dataclasses.field(repr=False)
+    records: dict[int, Image] = dataclasses.field(repr=False)
+
+    def best(self, *knowing: str) -> RecoveryFigures | None:
+        """Returns the recovery with the highest SSIM among attackers that know one of these; None if there is none."""
+        known = [one for one in self.recoveries if one.knows in knowing]
+        return max(known, key=lambda one: one.ssim.mean, default=None)
+
+    def best_linkage(self) -> LinkageFigures | None:
+        return max(self.linkages, key=lambda one: one.top1.mean, default=None)

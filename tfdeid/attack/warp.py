@@ -1,0 +1,63 @@
+"""A monotone warp of each axis, as PosOPE makes it: what attackers estimate, and how it is undone."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+from tfdeid.attack.view import Image
+from tfdeid.parallel import parallel_map
+
+Curve = npt.NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Warp:
+    """Where positions lie after a warp.
+
+    Attributes:
+      x: float64[K + 1], rising from 0 to 1: where the share i / K of the width lies, as a share of the width.
+      y: the same for the height.
+    """
+
+    x: Curve
+    y: Curve
+
+    @classmethod
+    def identity(cls) -> Warp:
+        return cls(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+
+    def at(self, shares: Curve) -> tuple[Curve, Curve]:
+        """Returns where shares of the width and of the height lie."""
+        x, y = (np.interp(shares, np.linspace(0, 1, len(curve)), curve) for curve in (self.x, self.y))
+        return x, y
+
+    def error(self, true: Warp, size: int) -> float:
+        """Returns how far positions are from where they truly lie, in pixels of a side of `size`: the mean over both axes."""
+        shares = np.linspace(0, 1, 501)
+        return float(size * np.mean(np.abs(np.subtract(self.at(shares), true.at(shares)))))
+
+    def undo(self, image: Image) -> Image:
+        """Returns uint8[S, S, C], the image as it was before the warp (bilinear)."""
+        size = image.shape[0]
+        places = [size * line - 0.5 for line in self.at((np.arange(size) + 0.5) / size)]
+        (left, right_share), (top, lower_share) = (_between(line, size) for line in places)
+        pixels = image.astype(np.float32)
+        lower_share = lower_share[:, None, None]
+        rows = pixels[top] + lower_share * (pixels[top + 1] - pixels[top])
+        columns = rows[:, left]
+        columns += right_share[:, None] * (rows[:, left + 1] - columns)
+        return np.rint(columns).astype(np.uint8)
+
+
+def undo_all(warp: Warp, images: Image) -> Image:
+    """Returns uint8[N, S, S, C], all images as they were before one warp, on all cores."""
+    return np.stack(parallel_map(warp.undo, images))
+
+
+def _between(places: Curve, size: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+    """Returns the pixel before each place, and how far the place is towards the next."""
+    first = np.clip(np.floor(places), 0, size - 2).astype(np.intp)
+    return first, np.clip(places - first, 0, 1).astype(np.float32)
