@@ -14,8 +14,9 @@ from tfdeid.attack.attackers import ATTACKERS, LINKERS
 from tfdeid.attack.cleaning import clean_all
 from tfdeid.attack.figures import Estimate, Findings, LinkageFigures, RecoveryFigures
 from tfdeid.attack.key_known import true_warps
-from tfdeid.attack.view import KEY, ORACLE, PAIRS, Attacker, Image, Pair, Recovery, View
+from tfdeid.attack.view import KEY, ORACLE, PAIRS, Attacker, Image, Linker, Pair, Recovery, View
 from tfdeid.deidentifier import DeidConfig, Deidentifier
+from tfdeid.errors import DeidError, unknown_name
 from tfdeid.image import resize
 from tfdeid.key import Key
 from tfdeid.measure.ssim import ssim
@@ -69,7 +70,7 @@ def attack(
       DeidError: a name is unknown, or an attacker doesn't suit the scheme though it was asked for.
     """
     truth = _Truth(case, judge)
-    chosen, skipped = _choose(names, case.view.config)
+    chosen, skipped = choose(names, case.view.config)
     view, recoveries, linkages = case.view, [], []
     recovered = view.records
     for name in chosen:
@@ -86,14 +87,30 @@ def attack(
     return truth.findings(recoveries, linkages, skipped)
 
 
-def _choose(names: Sequence[str] | None, config: DeidConfig) -> tuple[list[str], dict[str, str]]:
+def choose(names: Sequence[str] | None, config: DeidConfig) -> tuple[list[str], dict[str, str]]:
+    """Returns the attackers and linkers to run, in the order of the registries, and those left out with the reason.
+
+    Args:
+      names: of `ATTACKERS` and `LINKERS`; None for all that suit.
+      config: what is attacked.
+
+    Raises:
+      DeidError: a name is unknown, or what it names doesn't suit the scheme though it was asked for.
+    """
+    known: dict[str, Callable[[], Attacker | Linker]] = {**ATTACKERS, **LINKERS}
+    for name in names or ():
+        if name not in known:
+            raise unknown_name("attacker", name, known)
     chosen, skipped = [], {}
-    for name in names if names is not None else (*ATTACKERS, *LINKERS):
-        one = ATTACKERS[name]() if name in ATTACKERS else LINKERS[name]()
+    # In this order linkers come last, and are given what attackers recovered.
+    for name in (one for one in known if names is None or one in names):
+        one = known[name]()
         if one.suits(config):
             chosen.append(name)
-        else:
+        elif names is None:
             skipped[name] = f"makes no sense against {config.scheme}"
+        else:
+            raise DeidError(f"the attacker {name!r} makes no sense against the scheme {config.scheme}: it {one.about}.")
     return chosen, skipped
 
 
