@@ -49,6 +49,14 @@ class Target:
     num_public: int = 10_000
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("num_images", "num_public"):
+            if getattr(self, name) < _LEAST:
+                raise DeidError(f"{name} must be at least {_LEAST}, {name} was {getattr(self, name)}.")
+        # What NumPy takes, and one more: the seed of the public images is the next.
+        if not 0 <= self.seed < 2**32 - 1:
+            raise DeidError(f"seed must be in [0, 2**32 - 2], seed was {self.seed}.")
+
 
 def open_case(target: Target, key: Key | None) -> Case:
     """Draws records of a dataset and finds their originals, by the ids that only the key links to them.
@@ -68,8 +76,6 @@ def open_case(target: Target, key: Key | None) -> Case:
             f"records are linked to their originals by the owner's key, with fingerprint {facts['key_fingerprint']}; the one "
             f"given has {key.fingerprint if key else 'none'}. Give --key. Only the attacker key_known gets it."
         )
-    if target.num_images < _LEAST:
-        raise DeidError(f"num_images must be at least {_LEAST}, num_images was {target.num_images}.")
     split = _split(target, builder.info.splits)
     published = open_source(SourceConfig(dataset=target.dataset, data_dir=target.data_dir))
     selection = facts.get("source_selection", {})
@@ -77,6 +83,8 @@ def open_case(target: Target, key: Key | None) -> Case:
     source = open_source(dataclasses.replace(whole, **selection))
     if source.name != facts["source"]:
         raise DeidError(f"{target.dataset} was made of {facts['source']}; the originals given are {source.name}.")
+    if split not in source.splits:
+        raise DeidError(f"{target.originals} has no split {split}: give the originals that the dataset was made of.")
     drawn = list(_drawn(published, split, target.num_images + NUM_PAIRS, target.seed))
     channels = builder.info.features["image"].shape[-1]
     originals = _originals(source, split, {example.source_id for example in drawn}, config, key, channels)
@@ -90,6 +98,11 @@ def open_case(target: Target, key: Key | None) -> Case:
     num_pairs = min(NUM_PAIRS, len(drawn) // 10)
     known, drawn = drawn[:num_pairs], drawn[num_pairs:]
     public = list(_public(source, split, set(originals), target, key))
+    if len(public) < _LEAST:
+        raise DeidError(
+            f"attackers need at least {_LEAST} public images, and {target.originals} leaves {len(public)} beside the "
+            f"{len(originals):,} that are attacked. Lower num_images."
+        )
     labels = [example.label or 0 for example in drawn] if source.label_names is not None else []
     view = View(
         records=np.stack(parallel_map(_pixels, drawn)),
