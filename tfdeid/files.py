@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
 import secrets
 from collections.abc import Iterator
 
@@ -13,12 +14,20 @@ from etils import epath
 from tfdeid.errors import DeidError
 
 
-def write_text(path: epath.Path, text: str) -> None:
-    """Writes a text file, making its folder at need; a reader sees the old content or all of the new."""
+def write_text(path: epath.Path, text: str, private: bool = False) -> None:
+    """Writes a text file, making its folder at need; a reader sees the old content or all of the new.
+
+    Args:
+      path: the file; local if private.
+      text: what it will hold.
+      private: only its owner can read it (0600), at any time.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.incomplete-{secrets.token_hex(4)}"
     with contextlib.ExitStack() as leftovers:
         leftovers.callback(temporary.unlink, missing_ok=True)
+        if private:
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         temporary.write_text(text)
         temporary.replace(path)
 
