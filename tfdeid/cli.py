@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from etils import epath
 from tqdm import tqdm
 
+from tfdeid.attack.command import add_attack
 from tfdeid.config import check_keys, load_config
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
@@ -46,6 +47,7 @@ def _run(argv: list[str]) -> int:
     _add_preview(subparsers)
     _add_measure(subparsers)
     _add_reproduce(subparsers)
+    add_attack(subparsers)
     _add_classify(subparsers)
     _add_verify(subparsers)
     if argv and not argv[0].startswith("-") and argv[0] not in subparsers.choices:
