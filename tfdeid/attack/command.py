@@ -206,12 +206,12 @@ def _trained_judge(case: Case) -> Judge:
 
 def _command(arguments: argparse.Namespace) -> str:
     """Returns what repeats an attack. A key has only its reference here."""
-    words = ["tfdeid", "attack"]
+    lines = ["tfdeid attack"]
     for name, value in vars(arguments).items():
         if name in ("command", "function") or value is None or value is False:
             continue
-        words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
-    return shlex.join(words)
+        lines.append(f"--{name}" if value is True else shlex.join([f"--{name}", str(value)]))
+    return " \\\n    ".join(lines)
 
 
 def _passes(found: Findings, threshold: float | None) -> int:

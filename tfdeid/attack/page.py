@@ -33,11 +33,11 @@ body { margin: 0 auto; max-width: 70rem; padding: 1rem; background: var(--paper)
 h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.2rem; margin-top: 2.2rem; } h3 { font-size: 1rem; }
 blockquote { margin: 1rem 0; padding: .2rem 1rem; border-left: .3rem solid var(--bar); font-size: 1.15rem; }
 .private { padding: .7rem 1rem; background: var(--warn); border-radius: .4rem; }
-.row { display: grid; grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); gap: .6rem; }
-.row figure { margin: 0; max-width: 14rem; } .row img { width: 100%; height: auto; display: block; }
-figcaption, caption, .faint { color: var(--faint); font-size: .85rem; text-align: left; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-caption { padding-bottom: .3rem; } th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap;
+.row { display: flex; flex-wrap: wrap; gap: .6rem; padding: .8rem 0; border-bottom: 1px solid var(--line); }
+.row figure { margin: 0; width: clamp(6.4rem, 12vw, 9rem); } .row img { width: 100%; height: auto; display: block; }
+figcaption, caption, .faint { color: var(--faint); font-size: .8rem; text-align: left; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
+caption { padding-bottom: .3rem; } th, td { padding: .25rem .5rem; border-bottom: 1px solid var(--line); white-space: nowrap;
   text-align: right; } th:first-child { text-align: left; }
 .bars { margin: 0; } .bar { display: grid; grid-template-columns: 11rem 1fr; gap: .5rem; align-items: center; margin: .3rem 0; }
 .track { position: relative; height: 1.1rem; background: var(--line); } .track * { position: absolute; top: 0; bottom: 0; }

@@ -18,7 +18,7 @@ READING = (
     f"recognised at {RECOGNISED} and above; below it, look at the pictures. PSNR compares pixel by pixel, in dB.",
     "Gap closed: 0 % is the record as published, 100 % the ceiling: the vectorised image, which is what would be left if the "
     "warp were undone without a fault, or for schemes that do not trace, the original itself. The cleaned ceiling has been "
-    "through the same removal of slivers as what attackers make. Guessing what tracing dropped can bring more than 100 %.",
+    "through the same removal of slivers as what attackers make, which can bring them more than 100 % of the way to the other.",
     "Table error: how far an attacker's estimate of the warp is from the true one, in pixels of the record.",
     "Accuracy: how often a network that was trained on plain images, and never saw a record, names the class of what was "
     "recovered.",
