@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from beam.deid import run
+from tests.attack.made import findings, recovery
 from tests.security.forms import Secrets
 from tfdeid import Key
 from tfdeid.attack import command, evaluate
@@ -91,6 +92,12 @@ def test_the_exit_code_tells_of_the_threshold(attack, tmp_path, capsys):
     assert attack("--fail_if_gap_closed", str(closed - 1e-6)) == 1
     said = capsys.readouterr().out.splitlines()[-1]
     assert said.startswith("FAILED") and "cleaning" in said and "key_known" not in said and "the limit is" in said
+
+
+def test_no_gap_is_no_pass(capsys):
+    assert command._passes(findings(recovery("cleaning", 0.8, gap=float("nan"))), 1.0) == 1
+    said = capsys.readouterr().out
+    assert "no gap to close (the limit is 100 %)" in said and "nan" not in said
 
 
 def test_a_judge_is_trained_where_there_is_something_to_judge(attack, trained, monkeypatch, tmp_path):

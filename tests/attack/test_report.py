@@ -182,3 +182,13 @@ def test_tables_line_up_and_name_chance():
     linker = next(line for line in lines if line.startswith("hog"))
     assert linker.split("  ") and "0.2 %" in linker and "1.0 %" in linker
     assert "not run: block_shuffle (makes no sense)" in lines and "known_plaintext_10: a note" in lines
+
+
+def test_a_scheme_that_does_not_trace_has_one_gap():
+    head, rows = report.recovery_table(findings(PUBLISHED, about=RIVAL))
+    assert "gap to original" in head and "gap to cleaned" not in head and len(head) == len(rows[0])
+
+
+def test_nothing_is_said_twice():
+    said = report.text(findings(recovery("key_known", 0.7, KEY, 0.84)))
+    assert said.count("With the key, `key_known` brings") == 1

@@ -37,10 +37,11 @@ def text(found: Findings) -> str:
 
 def recovery_table(found: Findings) -> Table:
     """Returns a row for each attacker that recovers images."""
-    ceiling = "vectorised" if sentences.ceiling_name(found) == "vectorised image" else "original"
-    head = ["attacker", "knows", "SSIM", "PSNR, dB", f"gap to {ceiling}", "gap to cleaned"]
-    head += ["table error, px", "accuracy", "used", "seconds"]
-    return head, [_recovery(one) for one in found.recoveries]
+    traced = sentences.ceiling_name(found) == "vectorised image"
+    head = ["attacker", "knows", "SSIM", "PSNR, dB"]
+    # Both gaps are the same where nothing is traced, and there is no warp either.
+    head += ["gap to vectorised", "gap to cleaned", "table error, px"] if traced else ["gap to original"]
+    return [*head, "accuracy", "used", "seconds"], [_recovery(one, traced) for one in found.recoveries]
 
 
 def linkage_table(found: Findings) -> Table:
@@ -93,15 +94,17 @@ def write(found: Findings, folder: pathlib.Path) -> pathlib.Path:
     return path
 
 
-def _recovery(one: RecoveryFigures) -> list[str]:
+def _recovery(one: RecoveryFigures, traced: bool) -> list[str]:
+    gaps = [_gap(one.gap_closed)]
+    if traced:
+        error = "-" if one.table_error is None else f"{one.table_error:.2f}"
+        gaps += [_gap(one.gap_closed_cleaned), error]
     return [
         one.attacker,
         one.knows,
         str(one.ssim),
         _decibels(one.psnr),
-        _gap(one.gap_closed),
-        _gap(one.gap_closed_cleaned),
-        "-" if one.table_error is None else f"{one.table_error:.2f}",
+        *gaps,
         "-" if one.accuracy is None else _share(one.accuracy),
         f"{one.used:,}" if one.used else "-",
         f"{one.seconds:.1f}",

@@ -95,7 +95,9 @@ def remarks(found: Findings) -> list[str]:
         best = found.best(*knowing)
         if best is not None and best is not _best_without_key(found):
             with_what = "with the key, " if best.knows == KEY else _with(best)
-            lines.append(f"{with_what[0].upper()}{with_what[1:]}{_brought(best, found)}.")
+            said = f"{with_what[0].upper()}{with_what[1:]}{_brought(best, found)}"
+            if said not in quotable(found):
+                lines.append(f"{said}.")
     judged = [one for one in found.recoveries if one.accuracy is not None and one.attacker != "published" and one.knows != KEY]
     if judged and found.plain_accuracy is not None:
         best = max(judged, key=lambda one: one.accuracy.mean if one.accuracy else 0.0)
