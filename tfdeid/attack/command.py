@@ -104,13 +104,13 @@ def _attack(arguments: argparse.Namespace) -> int:
     if threshold is not None and not 0 < threshold <= 1:
         raise DeidError(f"fail_if_gap_closed must be in (0, 1], fail_if_gap_closed was {threshold}.")
     folder = _writable(arguments.output_dir)
-    import_tensorflow()
-    from tfdeid.attack import page, report
-
     try:
+        import_tensorflow()
         found = _run(arguments, asked)
     except KeyboardInterrupt:
         raise DeidError("interrupted. Nothing was written.") from None
+    from tfdeid.attack import page, report
+
     print(f"{found.about['dataset']}, split {found.about['split']}, key fingerprint {found.about['key_fingerprint']}")
     print(report.text(found))
     command = _command(arguments)
