@@ -215,8 +215,8 @@ class _Truth:
     def _table_error(self, found: Recovery) -> float | None:
         if self._warps is None or found.warps is None:
             return None
-        size = found.images.shape[1]
-        return float(np.mean([guess.error(true, size) for guess, true in zip(found.warps, self._warps, strict=True)]))
+        config = self._case.view.config
+        return float(np.mean([guess.error(true, config) for guess, true in zip(found.warps, self._warps, strict=True)]))
 
 
 def _link(name: str, view: View, case: Case) -> LinkageFigures:

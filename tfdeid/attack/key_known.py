@@ -14,9 +14,6 @@ from tfdeid.key import Key
 from tfdeid.parallel import parallel_map
 from tfdeid.schemes.structural import PositionOPE
 
-# Shares of the side at which a warp is given: a multiple of this many tenths of a pixel at input size 50.
-_KNOTS = 500
-
 
 class KeyKnown:
     """The inverse warp, on cleaned records."""
@@ -39,7 +36,8 @@ class KeyKnown:
 def true_warps(config: DeidConfig, key: Key, ids: Sequence[str]) -> list[Warp]:
     """Returns the warp of each record under a key; the same object where records share it. It is as good as the key."""
     ope = PositionOPE(key, config.coordinate_decimals)
-    places = np.linspace(0, config.input_size, _KNOTS + 1)
+    # The numbers that are encrypted, and none between: there the table is a staircase, which nothing could undo.
+    places = np.arange(config.input_size * 10**config.coordinate_decimals + 1) / 10**config.coordinate_decimals
     curve = ope.encrypt(places) / ope.canvas(config.input_size)
     return [Warp(curve, curve)] * len(ids)
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfdeid.attack.view import Image
+from tfdeid.deidentifier import DeidConfig
 from tfdeid.parallel import parallel_map
 
 Curve = npt.NDArray[np.float64]
@@ -34,10 +35,10 @@ class Warp:
         x, y = (np.interp(shares, np.linspace(0, 1, len(curve)), curve) for curve in (self.x, self.y))
         return x, y
 
-    def error(self, true: Warp, size: int) -> float:
-        """Returns how far positions are from where they truly lie, in pixels of a side of `size`: the mean over both axes."""
-        shares = np.linspace(0, 1, 501)
-        return float(size * np.mean(np.abs(np.subtract(self.at(shares), true.at(shares)))))
+    def error(self, true: Warp, config: DeidConfig) -> float:
+        """Returns how far it places whole pixels of the input from where they truly lie: mean over both axes, output pixels."""
+        shares = np.linspace(0, 1, config.input_size + 1)
+        return float(config.output_size * np.mean(np.abs(np.subtract(self.at(shares), true.at(shares)))))
 
     def undo(self, image: Image) -> Image:
         """Returns uint8[S, S, C], the image as it was before the warp (bilinear)."""

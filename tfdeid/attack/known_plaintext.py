@@ -1,0 +1,81 @@
+"""Knows some originals of records: aligns their columns and rows, in order, by dynamic programming (time warping)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfdeid.attack.cleaning import clean
+from tfdeid.attack.path import likeliest_curve
+from tfdeid.attack.view import PAIRS, Image, Pair, Recovery, View
+from tfdeid.attack.warp import Curve, Warp, undo_all
+from tfdeid.deidentifier import DeidConfig, Deidentifier
+
+# Places that are aligned, an input pixel and an output pixel.
+_PLACES, _STEPS = 2, 2
+# Alternations between the two axes, each of which is aligned with the other's warp undone.
+_ROUNDS = 3
+# How much a place's misfit counts against the prior of the cipher's gaps.
+_WEIGHT = 5.0
+
+
+class KnownPlaintext:
+    """Vectorises the known originals, which takes no key, and finds the rising map of places that fits all pairs best."""
+
+    knows = PAIRS
+    about = "aligns known originals with their records by dynamic time warping along each axis, and undoes the warp everywhere"
+
+    def __init__(self, num_pairs: int):
+        self.num_pairs = num_pairs
+        self.name = f"known_plaintext_{num_pairs}"
+
+    def suits(self, config: DeidConfig) -> bool:
+        return config.scheme == "structural"
+
+    def __call__(self, view: View) -> Recovery:
+        warp = align(view.pairs, view.config)
+        return Recovery(undo_all(warp, view.cleaned), [warp] * len(view.records))
+
+
+def align(pairs: Sequence[Pair], config: DeidConfig) -> Warp:
+    """Returns the warp that explains known pairs best.
+
+    Args:
+      pairs: uint8[N, N, C] and uint8[S, S, C] of each, under one warp.
+      config: what was done.
+    """
+    vectorize = Deidentifier(dataclasses.replace(config, scheme="vectorized", key_scope="dataset"))
+    before = np.stack([vectorize(original) for original, _ in pairs])
+    after = np.stack([clean(record) for _, record in pairs])
+    warp, straight = Warp.identity(), Warp.identity().x
+    for _ in range(_ROUNDS):
+        # Columns are compared row by row, so the rows must be where they were; and the other way round.
+        level = np.stack([Warp(straight, warp.y).undo(image) for image in after])
+        upright = np.stack([Warp(warp.x, straight).undo(image) for image in after])
+        x = _likeness(before, level, config)
+        y = _likeness(before.swapaxes(1, 2), upright.swapaxes(1, 2), config)
+        if getattr(config, "axes", "shared") == "shared":
+            curve = likeliest_curve(x + y, config)
+            warp = Warp(curve, curve)
+        else:
+            warp = Warp(likeliest_curve(x, config), likeliest_curve(y, config))
+    return warp
+
+
+def _likeness(before: Image, after: Image, config: DeidConfig) -> Curve:
+    """Returns float64[2 N + 1, 2 S + 1], how like the columns of images at a place are to those of their records at another."""
+    one = _columns(before, np.linspace(0, 1, _PLACES * config.input_size + 1))
+    other = _columns(after, np.linspace(0, 1, _STEPS * config.output_size + 1))
+    apart = (one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T
+    return -_WEIGHT * apart / max(float(np.median(apart.min(1))), 1.0)
+
+
+def _columns(images: Image, shares: Curve) -> Curve:
+    """Returns float64[K, P * S * C], the columns of uint8[P, S, S, C] at shares of the width, between pixels as a blend."""
+    size = images.shape[2]
+    places = np.clip(shares * size - 0.5, 0, size - 1)
+    left = np.minimum(places.astype(np.intp), size - 2)
+    columns = images.transpose(2, 0, 1, 3).reshape(size, -1).astype(np.float64)
+    return columns[left] + (places - left)[:, None] * (columns[left + 1] - columns[left])

@@ -1,0 +1,129 @@
+"""Knows the records alone: whole-pixel positions are where edges pile up, so their peaks are the table's entries.
+
+With a pool of tables, records are first brought together by where their own edges pile up.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tfdeid.attack.edges import Profiles, expected, profiles
+from tfdeid.attack.path import likeliest_curve
+from tfdeid.attack.quantile import match_quantiles
+from tfdeid.attack.view import RECORDS, Recovery, View
+from tfdeid.attack.warp import Curve, Warp
+from tfdeid.deidentifier import DeidConfig
+from tfdeid.parallel import parallel_map
+
+# Positions that are tried, a pixel of the record.
+_STEPS = 4
+# Pixels over which the level of a profile is taken, in mean gaps.
+_LEVEL = 2.0
+
+
+class Lattice:
+    """Peaks of the edge profiles, found in one pass for all entries: each near a peak, gaps as the cipher makes them."""
+
+    name, knows, num_pairs = "lattice", RECORDS, 0
+    about = "finds the table's entries where the edges of many records pile up, and undoes the warp"
+
+    def suits(self, config: DeidConfig) -> bool:
+        return config.scheme == "structural"
+
+    def __call__(self, view: View) -> Recovery:
+        found, before = profiles(view.records), expected(view)
+        warps: list[Warp] = [Warp.identity()] * len(view.records)
+        groups = together(found, view.config, view.seed)
+        for numbers in groups:
+            warp = read_lattice(Profiles(found.x[numbers], found.y[numbers]), before, view.config)
+            for number in numbers:
+                warps[number] = warp
+        images = parallel_map(lambda warp, image: warp.undo(image), warps, view.cleaned)
+        note = f"{len(groups):,} groups of records" if len(groups) > 1 else ""
+        return Recovery(np.stack(images), warps, note)
+
+
+def together(found: Profiles, config: DeidConfig, seed: int) -> list[npt.NDArray[np.intp]]:
+    """Returns the numbers of the records that seem to have one table each: all, clusters for a pool, or every one by itself."""
+    count = len(found.x)
+    if config.key_scope == "dataset":
+        return [np.arange(count)]
+    if config.key_scope == "image":
+        return [np.array([number]) for number in range(count)]
+    tables = min(int(config.key_scope.partition(":")[2]), count)
+    sharp = [np.apply_along_axis(_sharpness, 1, profile, config) for profile in found]
+    features = sharp[0] + sharp[1] if getattr(config, "axes", "shared") == "shared" else np.concatenate(sharp, axis=1)
+    cluster = spherical_k_means(features, tables, seed)
+    return [numbers for k in range(tables) if (numbers := np.flatnonzero(cluster == k)).size]
+
+
+def spherical_k_means(features: Curve, count: int, seed: int, restarts: int = 8, rounds: int = 30) -> npt.NDArray[np.intp]:
+    """Returns intp[N], the cluster of each of float64[N, F], by the cosine of their angle; the best of some restarts."""
+    random = np.random.RandomState(seed)
+    points = features - features.mean(0)
+    points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
+    best, cluster = -np.inf, np.zeros(len(points), np.intp)
+    for _ in range(restarts):
+        centers = _far_apart(points, count, random)
+        for _ in range(rounds):
+            near = points @ centers.T
+            nearest = near.argmax(1)
+            sums = np.zeros_like(centers)
+            np.add.at(sums, nearest, points)
+            # A cluster that is empty takes the point that fits worst.
+            empty = np.flatnonzero(np.bincount(nearest, minlength=count) == 0)
+            sums[empty] = points[np.argsort(near.max(1))[: len(empty)]]
+            centers = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+        near = points @ centers.T
+        if near.max(1).sum() > best:
+            best, cluster = near.max(1).sum(), near.argmax(1)
+    return cluster
+
+
+def _far_apart(points: Curve, count: int, random: np.random.RandomState) -> Curve:
+    """Draws first centres as k-means++ does (Arthur and Vassilvitskii 2007)."""
+    chosen = [int(random.randint(len(points)))]
+    away = 1 - points @ points[chosen[0]]
+    for _ in range(count - 1):
+        weights = np.maximum(away, 0) + 1e-12
+        chosen.append(int(random.choice(len(points), p=weights / weights.sum())))
+        away = np.minimum(away, 1 - points @ points[chosen[-1]])
+    return points[chosen]
+
+
+def read_lattice(found: Profiles, before: tuple[Curve, Curve], config: DeidConfig) -> Warp:
+    """Returns the warp of records that share one.
+
+    Args:
+      found: the edges of the records.
+      before: what `expected` returns.
+      config: what was done; with shared axes both profiles speak for one table.
+    """
+    near = match_quantiles(found, before, config)
+    sharp = [_sharpness(profile.mean(0), config) for profile in found]
+    if getattr(config, "axes", "shared") == "shared":
+        curve = _fit(sharp[0] + sharp[1], near.x, config)
+        return Warp(curve, curve)
+    return Warp(_fit(sharp[0], near.x, config), _fit(sharp[1], near.y, config))
+
+
+def _sharpness(profile: Curve, config: DeidConfig) -> Curve:
+    """Returns float64[STEPS * S + 1], at each position how far edges pile up there, as the log of a share of their level."""
+    size = config.output_size
+    width = max(3, int(_LEVEL * size / config.input_size) | 1)
+    padded = np.pad(profile, width // 2, mode="reflect")
+    level = np.convolve(padded, np.ones(width) / width, mode="valid")
+    sharp = np.log((profile + 1e-6) / (level + 1e-6))
+    return np.interp(np.arange(_STEPS * size + 1) / _STEPS, np.arange(1, size), sharp)
+
+
+def _fit(sharp: Curve, near: Curve, config: DeidConfig) -> Curve:
+    """Returns float64[N + 1], where whole-pixel positions lie as shares of the side: the likeliest rising row."""
+    count, last = config.input_size, len(sharp) - 1
+    guess = last * np.interp(np.arange(count + 1) / count, np.linspace(0, 1, len(near)), near)
+    # Weights that did best under keys of our own. Without decimals entries lie too unevenly for each to have a peak.
+    weight, anchor = (16.0, 2.0) if config.coordinate_decimals else (2.0, 1.0)
+    away = (np.arange(last + 1) - guess[:, None]) / (anchor * last / count)
+    # Between two peaks lies a valley.
+    return likeliest_curve(weight * sharp - away**2 / 2, config, valley=-weight / 2 * sharp)
