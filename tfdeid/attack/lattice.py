@@ -123,7 +123,7 @@ def _fit(sharp: Curve, near: Curve, config: DeidConfig) -> Curve:
     count, last = config.input_size, len(sharp) - 1
     guess = last * np.interp(np.arange(count + 1) / count, np.linspace(0, 1, len(near)), near)
     # Weights that did best under keys of our own. Without decimals entries lie too unevenly for each to have a peak.
-    weight, anchor = (16.0, 2.0) if config.coordinate_decimals else (2.0, 1.0)
+    weight, anchor = (20.0, 1.0) if config.coordinate_decimals else (2.0, 1.0)
     away = (np.arange(last + 1) - guess[:, None]) / (anchor * last / count)
     # Between two peaks lies a valley.
     return likeliest_curve(weight * sharp - away**2 / 2, config, valley=-weight / 2 * sharp)
