@@ -124,6 +124,13 @@ def keyless(config: DeidConfig, images: Sequence[Image]) -> Image:
     return np.stack(parallel_map(Deidentifier(dataclasses.replace(config, scheme=scheme, key_scope="dataset")), images))
 
 
+def reduced(image: Image, size: int) -> Image:
+    """Returns uint8[size, size, C], each pixel the mean of what it covers, or between the pixels of a smaller image."""
+    squeezed = image[..., 0] if image.shape[2] == 1 else image
+    kind = PillowImage.Resampling.BOX if image.shape[0] >= size else PillowImage.Resampling.BICUBIC
+    return np.asarray(PillowImage.fromarray(squeezed).resize((size, size), kind)).reshape(size, size, image.shape[2])
+
+
 def _without_slivers(view: View) -> Image:
     return view.cleaned if view.config.scheme in VECTOR_SCHEMES else view.records
 
@@ -163,22 +170,15 @@ def _unordered(image: Image) -> Image:
 
 def _thumbnail(image: Image) -> _Features:
     """Returns an image at 16 x 16, its mean colour left in weakly: a warp moves it little."""
-    small = _reduced(image, _SMALL).astype(np.float32)
+    small = reduced(image, _SMALL).astype(np.float32)
     means = small.mean(axis=(0, 1), keepdims=True)
     return np.concatenate([(small - means).ravel(), _SMALL / 2 * (means - 128).ravel()])
 
 
 def _gradients(image: Image) -> _Features:
-    small = _reduced(to_grayscale(image), _HOG)[..., 0]
+    small = reduced(to_grayscale(image), _HOG)[..., 0]
     found = hog(small, orientations=9, pixels_per_cell=(8, 8), cells_per_block=(2, 2), feature_vector=True)
     return (found - found.mean()).astype(np.float32)
-
-
-def _reduced(image: Image, size: int) -> Image:
-    """Returns uint8[size, size, C], each pixel the mean of what it covers."""
-    squeezed = image[..., 0] if image.shape[2] == 1 else image
-    small = PillowImage.fromarray(squeezed).resize((size, size), PillowImage.Resampling.BOX)
-    return np.asarray(small).reshape(size, size, image.shape[2])
 
 
 def _codes(image: Image) -> npt.NDArray[np.int64]:
