@@ -72,7 +72,7 @@ def attack(
     truth = _Truth(case, judge)
     chosen, skipped = choose(names, case.view.config)
     view, recoveries, linkages = case.view, [], []
-    recovered = view.records
+    recovered: Image | None = None
     for name in chosen:
         on_step(name)
         started = time.perf_counter()

@@ -1,0 +1,119 @@
+"""Trains a network to give back originals, on pairs that the attacker makes itself under keys of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfdeid.attack.own_pairs import SIZE, OwnPairs, own_pairs, seen
+from tfdeid.attack.view import RECORDS, Image, Recovery, View
+from tfdeid.deidentifier import DeidConfig
+from tfdeid.image import resize
+from tfdeid.parallel import parallel_map
+from tfdeid.terminal import import_tensorflow
+
+if TYPE_CHECKING:
+    import keras
+
+_BATCH_SIZE, _LEARNING_RATE = 32, 2e-3
+_SSIM_WEIGHT = 0.5
+
+
+class LearnedInversion:
+    """A U-Net (Ronneberger et al. 2015) from a record, reduced to 64 x 64, to its original.
+
+    Args:
+      num_steps: steps of training; the default takes about two minutes on two cores.
+      num_keys: the attacker's own keys, among which public images are shared out.
+    """
+
+    name, knows, num_pairs = "learned_inversion", RECORDS, 0
+    about = "trains a network, on public images under keys of its own, to give back originals"
+
+    def __init__(self, num_steps: int = 400, num_keys: int = 100):
+        self._num_steps, self._num_keys = num_steps, num_keys
+
+    def suits(self, config: DeidConfig) -> bool:
+        return True
+
+    def __call__(self, view: View) -> Recovery:
+        import_tensorflow()
+        import keras
+
+        from tfdeid.attack.networks import apply
+
+        pairs = own_pairs(view, self._num_keys)
+        keras.utils.set_random_seed(view.seed)
+        network = _network(pairs.originals.shape[3])
+        _train(network, pairs, self._num_steps, view.seed)
+        found = apply(network, _with_places(seen(view.records, view.config)))
+        small = np.clip(np.rint(127.5 * (found + 1)), 0, 255).astype(np.uint8)
+        size = view.records.shape[1]
+        images = np.stack(parallel_map(lambda image: resize(image, size), list(small)))
+        return Recovery(images, note=f"trained on {len(view.public):,} public images in {self._num_steps:,} steps")
+
+
+def _with_places(images: Image) -> Image:
+    """Returns uint8[B, 64, 64, K + 2]: where a pixel is says how far it has moved."""
+    line = np.linspace(0, 255, images.shape[1]).astype(np.uint8)
+    places = np.stack(np.meshgrid(line, line), axis=-1)
+    return np.concatenate([images, np.broadcast_to(places, (*images.shape[:3], 2))], axis=3)
+
+
+def _network(channels: int) -> keras.Model:
+    """Returns a network from uint8[B, 64, 64, 2 C + 2] to float32[B, 64, 64, C] near [-1, 1], at first the second C given."""
+    import keras
+    from keras import layers
+
+    from tfdeid.attack.networks import convolution, scaled
+
+    images = keras.Input((SIZE, SIZE, 2 * channels + 2), dtype="uint8")
+    pixels = scaled(images)
+    fine = convolution(convolution(pixels, 32, 2), 32)
+    middle = convolution(convolution(fine, 64, 2), 64)
+    coarse = convolution(convolution(middle, 128, 2), 128)
+    # What the whole image says, at every place.
+    whole = layers.Dense(64, activation="relu")(layers.Flatten()(convolution(coarse, 32, 2)))
+    whole = layers.UpSampling2D(coarse.shape[1])(layers.Reshape((1, 1, 64))(whole))
+    x = convolution(layers.Concatenate()([coarse, whole]), 128)
+    for skipped, filters in ((middle, 64), (fine, 32)):
+        x = layers.UpSampling2D(2, interpolation="bilinear")(layers.Conv2D(filters, 1)(x))
+        x = convolution(layers.Concatenate()([x, skipped]), filters)
+    x = convolution(x, 32)
+    change = layers.Conv2DTranspose(channels, 4, 2, padding="same", kernel_initializer="zeros")(x)
+    return keras.Model(images, layers.Add()([pixels[..., channels : 2 * channels], change]))
+
+
+def _train(network: keras.Model, pairs: OwnPairs, num_steps: int, seed: int) -> None:
+    import tensorflow as tf
+
+    from tfdeid.attack.networks import draw, mirrored, train
+
+    def loss(records: Any, originals: Any) -> Any:
+        wanted = tf.cast(originals, tf.float32) / 127.5 - 1
+        found = network(records, training=True)
+        return tf.reduce_mean(tf.abs(found - wanted)) + _SSIM_WEIGHT * (1 - _ssim(found, wanted))
+
+    def batches() -> Iterator[tuple[Image, Image]]:
+        for chosen, mirror in draw(len(pairs.records), _BATCH_SIZE, seed):
+            yield _with_places(mirrored(pairs.records[chosen], mirror)), mirrored(pairs.originals[chosen], mirror)
+
+    train(network.trainable_variables, loss, batches(), num_steps, _LEARNING_RATE)
+
+
+def _ssim(one: Any, other: Any) -> Any:
+    """Returns the mean SSIM of images in [-1, 1] in windows of 3 x 3 pixels."""
+    import tensorflow as tf
+
+    def mean(images: Any) -> Any:
+        return tf.nn.avg_pool2d(images, 3, 1, "VALID")
+
+    mean_one, mean_other = mean(one), mean(other)
+    variances = mean(one * one) - mean_one**2 + mean(other * other) - mean_other**2
+    covariance = mean(one * other) - mean_one * mean_other
+    # Its constants are (0.01 R)**2 and (0.03 R)**2 with R = 2, the range of values, and it wants black to be 0.
+    black_one, black_other = mean_one + 1, mean_other + 1
+    means = (2 * black_one * black_other + 0.0004) / (black_one**2 + black_other**2 + 0.0004)
+    return tf.reduce_mean(means * (2 * covariance + 0.0036) / (variances + 0.0036))
