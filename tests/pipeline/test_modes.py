@@ -32,7 +32,7 @@ def records(data_dir, name: str) -> dict[str, np.ndarray]:
         ({"key_scope": "pool:3"}, "key_scope pool:3: up to 3 tables, about 20 ms each: 0.1 s more in each worker process"),
         (
             {"key_scope": "image", "axes": "independent"},
-            "key_scope image: a table for each image, about 22 ms each: 0.3 s more of one core in all",
+            "key_scope image: a table for each image, about 24 ms each: 0.4 s more of one core in all",
         ),
     ],
 )

@@ -105,10 +105,11 @@ class PositionOPE:
             for axis in {self._x, self._y}:
                 axis.reserve(size)
             self._known = size
-        width, height = self.canvas_size(image.width, image.height)
         if self._x is self._y:
+            width, height = self._x.encrypt(np.array([image.width, image.height], np.float64)).tolist()
             points = self._x.encrypt(image.points)
         else:
+            width, height = self.canvas_size(image.width, image.height)
             points = np.stack([self.encrypt_x(image.points[:, 0]), self.encrypt_y(image.points[:, 1])], 1)
         return image.replace(width=width, height=height, points=points)
 
@@ -146,8 +147,10 @@ class _Axis:
         numbers = (np.sign(values) * np.floor(scaled + 0.5)).astype(np.int64)
         if numbers.size == 0:
             return np.zeros(numbers.shape)
-        self._check(int(np.abs(numbers).max()))
-        return (self._ope.encrypt(numbers) - self.offset) / self._factor
+        if (found := self._ope.known(numbers)) is None:
+            self._check(int(np.abs(numbers).max()))
+            found = self._ope.encrypt(numbers)
+        return (found - self.offset) / self._factor
 
     def reserve(self, size: float) -> None:
         """Works out all numbers of a canvas in one go."""
