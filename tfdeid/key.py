@@ -139,6 +139,10 @@ class Key:
 
         return HKDF(SHA256(), length, salt=None, info=f"tfdeid {label}".encode()).derive(self._reveal())
 
+    def derive(self, label: str) -> Key:
+        """Returns the key whose text is the base64 of `subkey(label)`: for ciphers that take a key of their own."""
+        return Key(base64.b64encode(self.subkey(label)))
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Key) and hmac.compare_digest(self._reveal(), other._reveal())
 

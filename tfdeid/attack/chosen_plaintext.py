@@ -23,7 +23,7 @@ class ChosenPlaintext:
 
     def __call__(self, view: View) -> Recovery:
         x = self._read(view, upright=True)
-        y = x if getattr(view.config, "axes", "shared") == "shared" else self._read(view, upright=False)
+        y = x if view.config.axes == "shared" else self._read(view, upright=False)
         warp = Warp(x, y)
         asked = (view.config.input_size - 1) * (1 if x is y else 2)
         return Recovery(undo_all(warp, view.cleaned), [warp] * len(view.records), f"{asked} chosen images")

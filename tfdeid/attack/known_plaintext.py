@@ -56,7 +56,7 @@ def align(pairs: Sequence[Pair], config: DeidConfig) -> Warp:
         upright = np.stack([Warp(warp.x, straight).undo(image) for image in after])
         x = _likeness(before, level, config)
         y = _likeness(before.swapaxes(1, 2), upright.swapaxes(1, 2), config)
-        if getattr(config, "axes", "shared") == "shared":
+        if config.axes == "shared":
             curve = likeliest_curve(x + y, config)
             warp = Warp(curve, curve)
         else:

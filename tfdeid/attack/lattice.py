@@ -53,7 +53,7 @@ def together(found: Profiles, config: DeidConfig, seed: int) -> list[npt.NDArray
         return [np.array([number]) for number in range(count)]
     tables = min(int(config.key_scope.partition(":")[2]), count)
     sharp = [np.apply_along_axis(_sharpness, 1, profile, config) for profile in found]
-    features = sharp[0] + sharp[1] if getattr(config, "axes", "shared") == "shared" else np.concatenate(sharp, axis=1)
+    features = sharp[0] + sharp[1] if config.axes == "shared" else np.concatenate(sharp, axis=1)
     cluster = spherical_k_means(features, tables, seed)
     return [numbers for k in range(tables) if (numbers := np.flatnonzero(cluster == k)).size]
 
@@ -102,7 +102,7 @@ def read_lattice(found: Profiles, before: tuple[Curve, Curve], config: DeidConfi
     """
     near = match_quantiles(found, before, config)
     sharp = [_sharpness(profile.mean(0), config) for profile in found]
-    if getattr(config, "axes", "shared") == "shared":
+    if config.axes == "shared":
         curve = _fit(sharp[0] + sharp[1], near.x, config)
         return Warp(curve, curve)
     return Warp(_fit(sharp[0], near.x, config), _fit(sharp[1], near.y, config))

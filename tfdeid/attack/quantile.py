@@ -50,6 +50,6 @@ def match_quantiles(found: Profiles, before: tuple[Curve, Curve], config: DeidCo
 
 def shared_or_not(x: Curve, y: Curve, config: DeidConfig) -> Warp:
     """Returns the warp of two estimates, which are averaged where both axes are known to have one table."""
-    if getattr(config, "axes", "shared") == "shared":
+    if config.axes == "shared":
         x = y = (x + y) / 2
     return Warp(x, y)

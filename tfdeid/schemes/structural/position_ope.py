@@ -3,69 +3,82 @@
 from __future__ import annotations
 
 import math
-import threading
 
 import numpy as np
-from pyope import ope as pyope
-from pyope import stat
 
-from tfdeid.errors import DeidError
+from tfdeid.errors import DeidError, unknown_name
 from tfdeid.key import Key
+from tfdeid.schemes.structural.number_ope import DOMAIN, NumberOPE
 from tfdeid.schemes.structural.vector_image import VectorImage
 
-_DOMAIN = 9999
-_IN_RANGE = pyope.ValueRange(-_DOMAIN, _DOMAIN)
-_OUT_RANGE = pyope.ValueRange(-99999, 99999)
+AXES = ("shared", "independent")
 # Spline control points reach a few pixels beyond the canvas; what lies further out is added when it occurs.
-_MARGIN = 8
-
-
-class _Table:
-    """The encrypted numbers from a first plaintext number on. `repr`, and so a traceback with variables, does not show them."""
-
-    __slots__ = ("first", "numbers", "stop")
-
-    def __init__(self, first: int, numbers: np.ndarray):
-        self.first, self.stop, self.numbers = first, first + len(numbers), numbers
-
-    def __getitem__(self, plain: np.ndarray) -> np.ndarray:
-        return self.numbers[plain - self.first]
+MARGIN = 8
 
 
 class PositionOPE:
-    """Encrypts positions under a key; the same for all images and both axes.
+    """Encrypts positions under a key.
 
-    enc(p) = (OPE(round(10^d p)) - OPE(0)) / 10^d with d decimals, ties rounded away from zero. It is strictly increasing.
+    enc(p) = (OPE(round(10^d p)) - OPE(0)) / 10^d with d decimals, ties rounded away from zero. It is strictly increasing. The
+    key's text is pyope's key. With independent axes (not in the paper) pyope's keys are the texts of
+    `key.derive("structural v1, axis x")` and `key.derive("structural v1, axis y")`.
 
-    The table that it builds is as good as the key: it is never pickled, printed or stored.
+    The tables that it builds are as good as the key: they are never pickled, printed or stored.
 
     Args:
       key: the owner's key.
       coordinate_decimals: d, 0 to 3; the paper's is 1. With fewer, shapes move more.
+      axes: "shared" (x and y are encrypted alike) or "independent".
+      whole_canvas: work out the whole canvas at the first image, as is best for many; else only the numbers that occur.
+
+    Raises:
+      DeidError: `coordinate_decimals` or `axes` is none of those.
     """
 
-    def __init__(self, key: Key, coordinate_decimals: int = 1):
+    def __init__(self, key: Key, coordinate_decimals: int = 1, axes: str = "shared", whole_canvas: bool = True):
         if coordinate_decimals not in (0, 1, 2, 3):
             raise DeidError(f"coordinate_decimals must be in [0, 3], coordinate_decimals was {coordinate_decimals!r}.")
-        self._decimals = coordinate_decimals
+        if axes not in AXES:
+            raise unknown_name("axes", str(axes), AXES)
+        self._decimals, self._axes = coordinate_decimals, axes
         self._factor = 10**coordinate_decimals
         self._fingerprint = key.fingerprint
-        self._ope = pyope.OPE(key.material, in_range=_IN_RANGE, out_range=_OUT_RANGE)
-        self._lock = threading.Lock()
-        self._offset = int(self._ope.encrypt(0))
-        self._table = _Table(0, np.array([self._offset], np.int64))  # Replaced as one when it grows.
+        if axes == "shared":
+            self._x = self._y = _Axis(NumberOPE(key), self._factor)
+        else:
+            self._x, self._y = (_Axis(NumberOPE(key.derive(f"structural v1, axis {name}")), self._factor) for name in "xy")
+        # Up to which canvas size all numbers are known; None for never.
+        self._known = 0.0 if whole_canvas else None
 
     @property
     def offset(self) -> int:
-        """The encryption of 0, which every result is measured from; -796 for the published key."""
-        return self._offset
+        """The encryption of 0, which every result is measured from; -796 for the published key. For shared axes.
+
+        Raises:
+          DeidError: the axes are independent; `offsets` has both.
+        """
+        return self._shared("offset", "offsets").offset
+
+    @property
+    def offsets(self) -> tuple[int, int]:
+        """The encryptions of 0 for x and for y."""
+        return self._x.offset, self._y.offset
 
     def canvas(self, size: float) -> float:
-        """Returns what a canvas of a size becomes; 32 becomes 291.0 under the published key (the paper's Fig. 6)."""
-        return float(self.encrypt(np.array([size], np.float64))[0])
+        """Returns what a canvas of a size becomes; 32 becomes 291.0 under the published key (the paper's Fig. 6).
+
+        Raises:
+          DeidError: the axes are independent (`canvas_size` is for both), or as `encrypt`.
+        """
+        self._shared("canvas", "canvas_size")
+        return self.canvas_size(size, size)[0]
+
+    def canvas_size(self, width: float, height: float) -> tuple[float, float]:
+        """Returns the width and height, in encrypted units, of a canvas given in pixels."""
+        return float(self.encrypt_x(np.array([width]))[0]), float(self.encrypt_y(np.array([height]))[0])
 
     def encrypt(self, values: np.ndarray) -> np.ndarray:
-        """Encrypts coordinates.
+        """Encrypts coordinates, of either axis since it is for shared axes.
 
         Args:
           values: float64 array of any shape, in pixels; 10^d |value| at most 9999.
@@ -74,20 +87,31 @@ class PositionOPE:
           float64 of that shape, in encrypted units.
 
         Raises:
-          DeidError: a coordinate is too large for the encryption.
+          DeidError: a coordinate is too large for the encryption, or the axes are independent.
         """
-        scaled = np.abs(values) * self._factor
-        numbers = (np.sign(values) * np.floor(scaled + 0.5)).astype(np.int64)
-        if numbers.size == 0:
-            return np.zeros(numbers.shape)
-        table = self._covering(int(numbers.min()), int(numbers.max()))
-        return (table[numbers] - self._offset) / self._factor
+        return self._shared("encrypt", "encrypt_x or encrypt_y").encrypt(values)
+
+    def encrypt_x(self, values: np.ndarray) -> np.ndarray:
+        """Encrypts x coordinates; as `encrypt`, and for all axes."""
+        return self._x.encrypt(values)
+
+    def encrypt_y(self, values: np.ndarray) -> np.ndarray:
+        """Encrypts y coordinates; as `encrypt`, and for all axes."""
+        return self._y.encrypt(values)
 
     def __call__(self, image: VectorImage) -> VectorImage:
         """Returns the image with all points, width and height encrypted; colours, stroke width and order stay."""
-        self._reserve(max(image.width, image.height))
-        width, height = self.encrypt(np.array([image.width, image.height], np.float64)).tolist()
-        return image.replace(width=width, height=height, points=self.encrypt(image.points))
+        if self._known is not None and (size := max(image.width, image.height)) > self._known:
+            for axis in {self._x, self._y}:
+                axis.reserve(size)
+            self._known = size
+        if self._x is self._y:
+            width, height = self._x.encrypt(np.array([image.width, image.height], np.float64)).tolist()
+            points = self._x.encrypt(image.points)
+        else:
+            width, height = self.canvas_size(image.width, image.height)
+            points = np.stack([self.encrypt_x(image.points[:, 0]), self.encrypt_y(image.points[:, 1])], 1)
+        return image.replace(width=width, height=height, points=points)
 
     def encrypt_svg(self, document: str) -> str:
         """Encrypts an SVG document, for inspection.
@@ -96,58 +120,49 @@ class PositionOPE:
         """
         return self(VectorImage.from_svg(document)).to_svg()
 
-    def _reserve(self, size: float) -> None:
-        """Builds the table for a canvas in one go."""
-        margin = min(_MARGIN, max(0.0, _DOMAIN / self._factor - size))
-        self._covering(math.floor(-margin * self._factor), math.ceil((size + margin) * self._factor))
-
-    def _covering(self, low: int, high: int) -> _Table:
-        """Returns a table that covers [low, high], extended if need be."""
-        table = self._table
-        if table.first <= low and high < table.stop:
-            return table
-        if max(-low, high) > _DOMAIN:
-            largest = max(-low, high) / self._factor
-            raise DeidError(
-                f"coordinates must be at most {_DOMAIN / self._factor:g} in size at coordinate_decimals {self._decimals}, one "
-                f"was {largest:g}. Use a smaller input_size or fewer decimals."
-            )
-        with self._lock:
-            table = self._table
-            if low < table.first:
-                table = _Table(low, np.concatenate([self._encrypt_range(low, table.first - 1), table.numbers]))
-            if high >= table.stop:
-                table = _Table(table.first, np.concatenate([table.numbers, self._encrypt_range(table.stop, high)]))
-            self._table = table
-            return table
-
-    def _encrypt_range(self, low: int, high: int) -> np.ndarray:
-        """Returns pyope's encryption of every number in [low, high].
-
-        pyope halves the range of ciphertexts until one plaintext is left, drawing at each step how many plaintexts fall on
-        either side. Going down once for a whole range, rather than once a number, draws each step once; numbers stay its own.
-        """
-        out = np.empty(high - low + 1, np.int64)
-        waiting = [(_IN_RANGE.start, _IN_RANGE.end, _OUT_RANGE.start, _OUT_RANGE.end)]
-        while waiting:
-            in_low, in_high, out_low, out_high = waiting.pop()
-            if in_low > in_high or in_high < low or high < in_low:
-                continue
-            out_range = pyope.ValueRange(out_low, out_high)
-            if in_low == in_high:
-                out[in_low - low] = stat.sample_uniform(out_range, self._ope.tape_gen(in_low))
-                continue
-            middle = out_low - 1 + math.ceil((out_high - out_low + 1) / 2.0)
-            in_range = pyope.ValueRange(in_low, in_high)
-            split = stat.sample_hgd(in_range, out_range, middle, self._ope.tape_gen(middle))
-            waiting.append((in_low, split, out_low, middle))
-            waiting.append((split + 1, in_high, middle + 1, out_high))
-        return out
+    def _shared(self, name: str, instead: str) -> _Axis:
+        if self._x is not self._y:
+            raise DeidError(f"{name} is for shared axes, and these are independent. Use {instead}.")
+        return self._x
 
     def __repr__(self) -> str:
-        return f"PositionOPE(fingerprint={self._fingerprint!r}, coordinate_decimals={self._decimals})"
+        axes = "" if self._axes == "shared" else f", axes={self._axes!r}"
+        return f"PositionOPE(fingerprint={self._fingerprint!r}, coordinate_decimals={self._decimals}{axes})"
 
     def __reduce_ex__(self, protocol: object) -> str:
         raise TypeError(
             "a PositionOPE holds the key's table and is never pickled. Pass a key reference, and build it where it runs."
         )
+
+
+class _Axis:
+    """The encryption of coordinates in pixels, from that of whole numbers."""
+
+    def __init__(self, ope: NumberOPE, factor: int):
+        self._ope, self._factor = ope, factor
+        self.offset = int(ope.encrypt(np.zeros(1, np.int64))[0])
+
+    def encrypt(self, values: np.ndarray) -> np.ndarray:
+        scaled = np.abs(values) * self._factor
+        numbers = (np.sign(values) * np.floor(scaled + 0.5)).astype(np.int64)
+        if numbers.size == 0:
+            return np.zeros(numbers.shape)
+        if (found := self._ope.known(numbers)) is None:
+            self._check(int(np.abs(numbers).max()))
+            found = self._ope.encrypt(numbers)
+        return (found - self.offset) / self._factor
+
+    def reserve(self, size: float) -> None:
+        """Works out all numbers of a canvas in one go."""
+        margin = min(MARGIN, max(0.0, DOMAIN / self._factor - size))
+        largest = math.ceil((size + margin) * self._factor)
+        self._check(largest)
+        self._ope.reserve(math.floor(-margin * self._factor), largest)
+
+    def _check(self, largest: int) -> None:
+        if largest > DOMAIN:
+            raise DeidError(
+                f"coordinates must be at most {DOMAIN / self._factor:g} in size at coordinate_decimals "
+                f"{round(math.log10(self._factor))}, one was {largest / self._factor:g}. Use a smaller input_size or fewer "
+                "decimals."
+            )
