@@ -22,6 +22,9 @@ _MAX_OUTPUT_SIZE = 8192
 _OVERSHOOT = 4
 # Pixels a side of the blocks of the scheme block_shuffle.
 BLOCK = 4
+# Fields that no other scheme has.
+_FOR_STRUCTURAL = ("axes", "colors", "bend")
+COLORS = ("own", "keyed")
 KEY_SCOPES = ("dataset", "pool:K", "image")
 _POOL_SIZES = (2, 4096)
 # Fields that a configuration's name begins with, whatever their values.
@@ -58,6 +61,11 @@ class DeidConfig:
     pool:K, K warps (2 to 4096), one of which an image gets by its id. For structural the last two are not in the paper."""
     axes: str = "shared"
     """For structural: shared, x and y are warped alike, as in the paper; or independent, which is not in the paper."""
+    colors: str = "own"
+    """For structural: own, each image's as they are, as in the paper; or keyed, which is not in the paper: colours that the key
+    draws stand for 8 levels of lightness, so that hue, brightness and contrast are lost."""
+    bend: bool = False
+    """For structural, not in the paper: turn, shift, mirror and bend each image by its id, as no table of an axis undoes."""
 
     def __post_init__(self) -> None:
         from tfdeid.schemes import SCHEMES
@@ -65,7 +73,7 @@ class DeidConfig:
         from tfdeid.schemes.structural.rasterize import BACKENDS
         from tfdeid.schemes.structural.trace_options import PRESETS
 
-        for name, known in (("scheme", SCHEMES), ("preset", PRESETS), ("backend", BACKENDS), ("axes", AXES)):
+        for name, known in (("scheme", SCHEMES), ("preset", PRESETS), ("backend", BACKENDS), ("axes", AXES), ("colors", COLORS)):
             if not isinstance(getattr(self, name), str) or getattr(self, name) not in known:
                 raise unknown_name(name, str(getattr(self, name)), known)
         for name, low, high in (
@@ -77,8 +85,9 @@ class DeidConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
                 raise DeidError(f"{name} must be a whole number in [{low}, {high}], {name} was {value!r}.")
-        if not isinstance(self.grayscale, bool):
-            raise DeidError(f"grayscale must be true or false, grayscale was {self.grayscale!r}.")
+        for name in ("grayscale", "bend"):
+            if not isinstance(getattr(self, name), bool):
+                raise DeidError(f"{name} must be true or false, {name} was {getattr(self, name)!r}.")
         self._check_key_scope()
         self._check_scheme()
 
@@ -106,10 +115,12 @@ class DeidConfig:
                     f"key_scope {self.key_scope!r} is for the scheme structural alone, scheme was {self.scheme!r}. "
                     f"Use key_scope {other}."
                 )
-            if self.axes != "shared":
-                raise DeidError(
-                    f"axes {self.axes!r} is for the scheme structural alone, scheme was {self.scheme!r}. Use axes 'shared'."
-                )
+            for name in _FOR_STRUCTURAL:
+                value, usual = getattr(self, name), getattr(DeidConfig, name)
+                if value != usual:
+                    raise DeidError(
+                        f"{name} {value!r} is for the scheme structural alone, scheme was {self.scheme!r}. Use {name} {usual!r}."
+                    )
 
     def _check_scheme(self) -> None:
         """Raises DeidError if a value does not suit the scheme."""
@@ -143,7 +154,7 @@ class DeidConfig:
     @property
     def needs_ids(self) -> bool:
         """Whether what is done to an image depends on its id."""
-        return self.key_scope != "dataset"
+        return self.key_scope != "dataset" or self.colors == "keyed" or self.bend
 
     @property
     def pool_size(self) -> int | None:
@@ -152,7 +163,7 @@ class DeidConfig:
         return int(found[1]) if found else None
 
     def with_scheme(self, scheme: str, **changes: Any) -> DeidConfig:
-        """Returns the same for another scheme; `key_scope` and `axes` become their defaults where the scheme has no such thing.
+        """Returns the same for another scheme; what that scheme has not becomes its default: `key_scope`, `axes` and the like.
 
         Args:
           scheme: the scheme.
@@ -164,7 +175,8 @@ class DeidConfig:
         from tfdeid.schemes import PER_IMAGE_SCHEMES
 
         if scheme != "structural":
-            changes.setdefault("axes", DeidConfig.axes)
+            for name in _FOR_STRUCTURAL:
+                changes.setdefault(name, getattr(DeidConfig, name))
         if scheme not in PER_IMAGE_SCHEMES or (scheme != "structural" and self.pool_size is not None):
             changes.setdefault("key_scope", DeidConfig.key_scope)
         return dataclasses.replace(self, scheme=scheme, **changes)

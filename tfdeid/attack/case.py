@@ -203,7 +203,7 @@ def _public(source: Source, split: str, taken: set[str], target: Target, key: Ke
 
 def _prepared(examples: Sequence[Example], config: DeidConfig, channels: int) -> list[Image]:
     """Returns uint8[N, N, C] of each, N the input size: what de-identification begins with."""
-    prepare = Deidentifier(dataclasses.replace(config, scheme="plain", key_scope="dataset")).prepare
+    prepare = Deidentifier(config.with_scheme("plain")).prepare
     return parallel_map(lambda example: prepare(match_channels(_pixels(example), channels)), examples)
 
 

@@ -138,13 +138,13 @@ class _Truth:
         view, config = case.view, case.view.config
         self._case, self._judge = case, judge if case.labels else None
         prepare, size = (
-            Deidentifier(dataclasses.replace(config, scheme="plain", key_scope="dataset")).prepare,
+            Deidentifier(config.with_scheme("plain")).prepare,
             view.records.shape[1],
         )
         self._originals = np.stack([resize(prepare(image), size) for image in case.originals])
         ceiling = cleaned = self._originals
         if config.scheme in VECTOR_SCHEMES:
-            vectorize = Deidentifier(dataclasses.replace(config, scheme="vectorized", key_scope="dataset"))
+            vectorize = Deidentifier(config.with_scheme("vectorized"))
             ceiling = np.stack(parallel_map(vectorize, case.originals))
             cleaned = clean_all(ceiling)
         self.ceiling, self.ceiling_cleaned = (Estimate.of(self._ssim(images)) for images in (ceiling, cleaned))

@@ -46,7 +46,7 @@ def align(pairs: Sequence[Pair], config: DeidConfig) -> Warp:
       pairs: uint8[N, N, C] and uint8[S, S, C] of each, under one warp.
       config: what was done.
     """
-    vectorize = Deidentifier(dataclasses.replace(config, scheme="vectorized", key_scope="dataset"))
+    vectorize = Deidentifier(config.with_scheme("vectorized"))
     before = np.stack([vectorize(original) for original, _ in pairs])
     after = np.stack([clean(record) for _, record in pairs])
     warp, straight = Warp.identity(), Warp.identity().x

@@ -121,7 +121,7 @@ class PaletteDistances:
 def keyless(config: DeidConfig, images: Sequence[Image]) -> Image:
     """Returns uint8[N, S, S, C], originals put through all of a scheme that needs no key: traced and painted, or resized."""
     scheme = "vectorized" if config.scheme in VECTOR_SCHEMES else "plain"
-    return np.stack(parallel_map(Deidentifier(dataclasses.replace(config, scheme=scheme, key_scope="dataset")), images))
+    return np.stack(parallel_map(Deidentifier(config.with_scheme(scheme)), images))
 
 
 def reduced(image: Image, size: int) -> Image:

@@ -54,6 +54,10 @@ class KeyStream:
             numbers[again] = self.bytes(again.size)
         return numbers % bounds
 
+    def shares(self, count: int) -> npt.NDArray[np.float64]:
+        """Returns numbers of [0, 1), float64[count], multiples of 2^-32 that are equally likely."""
+        return self.bytes(4 * count).view("<u4") / 2**32
+
     def permutation(self, count: int) -> npt.NDArray[np.intp]:
         """Returns the numbers 0 to count - 1, at most 255 of them, in an order drawn by Fisher and Yates's shuffle."""
         order = list(range(count))

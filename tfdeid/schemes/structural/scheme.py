@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -10,7 +11,9 @@ from tfdeid.deidentifier import DeidConfig
 from tfdeid.key import Key
 from tfdeid.schemes import needed_id
 from tfdeid.schemes.structural import PositionOPE, rasterize, trace_options, vectorize
+from tfdeid.schemes.structural.bend import Bend
 from tfdeid.schemes.structural.position_ope import MARGIN
+from tfdeid.schemes.structural.recolor import Recolor
 
 # The paper asks that rasterising shrink the encrypted canvas by at least 30 percent (section III-C).
 _LARGEST_SHARE_OF_CANVAS = 0.7
@@ -37,9 +40,15 @@ class Structural:
 
     def __init__(self, config: DeidConfig, key: Key):
         self._config, self._key = config, key
+        self._recolor = Recolor(key) if config.colors == "keyed" else None
+        self._bend = Bend(key) if config.bend else None
         self._options = trace_options(config.preset, seed=config.seed)
+        if self._recolor is not None:
+            # The colours of the palette are those of the pixels, so that one round of clustering leaves all as they are.
+            palette = tuple(tuple(map(int, color)) for color in self._recolor.palette)
+            self._options = dataclasses.replace(self._options, palette=palette, colorquantcycles=1, mincolorratio=0.0)
         self._pool: dict[int, PositionOPE] = {}
-        self._shared = None if config.needs_ids else self._table(key)
+        self._shared = self._table(key) if config.key_scope == "dataset" else None
         if any(config.output_size > _LARGEST_SHARE_OF_CANVAS * side for side in self._sides()):
             # The canvas itself is as good as the key, so the warning does not name it.
             warnings.warn(
@@ -67,7 +76,12 @@ class Structural:
         return self._of_pool(int.from_bytes(digest[:8], "big") % count)
 
     def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
-        moved = self.position_ope(image_id)(vectorize(image, self._options))
+        if self._recolor is not None:
+            image = self._recolor(image, needed_id(self._config, image_id))
+        drawing = vectorize(image, self._options)
+        if self._bend is not None:
+            drawing = self._bend(drawing, needed_id(self._config, image_id))
+        moved = self.position_ope(image_id)(drawing)
         return rasterize(moved, self._config.output_size, backend=self._config.backend)
 
     def _of_image(self, image_id: str) -> PositionOPE:
