@@ -15,6 +15,7 @@ from beam.job import Job, ShardTask
 from beam.shards import STAGES, Clock, StageError, get_worker
 from tfdeid.data.shard_report import ShardReport
 from tfdeid.data.sources import Source
+from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError
 from tfdeid.key import Key
 
@@ -34,7 +35,29 @@ def beginning(
         cores = os.cpu_count() or 1
         if cores > 1 and len(todo) > 4 and not any(argument.startswith("--direct_num_workers") for argument in beam_argv):
             lines.append(f"one worker; --direct_running_mode=multi_processing --direct_num_workers=0 uses all {cores} cores")
+    if job.deid.scheme == "structural" and job.deid.needs_ids:
+        lines.append(_cost_of_tables(job.deid, sum(task.stop - task.start for task in todo)))
     return "\n".join(lines)
+
+
+def _cost_of_tables(deid: DeidConfig, images: int) -> str:
+    """Returns what the tables of a key scope will take, which in the paper's method is one table."""
+    from tfdeid.schemes.structural.scheme import table_seconds
+
+    each = table_seconds(deid)
+    if deid.pool_size is None:
+        what = f"a table for each image, about {1000 * each:.0f} ms each: {_duration(images * each)} more of one core in all"
+    else:
+        tables = min(deid.pool_size, images)
+        what = f"up to {tables} tables, about {1000 * each:.0f} ms each: {_duration(tables * each)} more in each worker process"
+    return f"key_scope {deid.key_scope}: {what} (an estimate, measured on one cloud core in 2026-11; yours will differ)"
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {unit}"
+    return f"{seconds:.1f} s"
 
 
 def already_complete(job: Job) -> str:

@@ -23,7 +23,7 @@ class Deidentify(beam.PTransform):
     An image that can't be de-identified raises DeidError. To route such elements elsewhere, use the DoFn:
     `beam.ParDo(DeidentifyFn(config, key)).with_exception_handling()`.
 
-    Elements carry no ids, so a configuration with `key_scope` "image" is a DeidError.
+    Elements carry no ids, so a configuration with another `key_scope` than "dataset" is a DeidError.
 
     Args:
       config: what to do.
@@ -46,10 +46,10 @@ class DeidentifyFn(beam.DoFn):
     def __init__(self, config: DeidConfig, key: str | None = None, image_key: str = "image"):
         if isinstance(key, Key):
             raise DeidError("Deidentify takes a key reference, not a Key. Save the key with Key.save(path) and pass the path.")
-        if config.key_scope == "image":
+        if config.needs_ids:
             raise DeidError(
-                "Deidentify knows no ids of images, which key_scope 'image' needs. Use key_scope 'dataset', or call "
-                "Deidentifier(config, key)(image, image_id) in a step of your own."
+                f"Deidentify knows no ids of images, which key_scope {config.key_scope!r} needs. Use key_scope 'dataset', or "
+                "call Deidentifier(config, key)(image, image_id) in a step of your own."
             )
         self._config = config
         self._key_reference = key

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import os
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,10 @@ _MAX_OUTPUT_SIZE = 8192
 _OVERSHOOT = 4
 # Pixels a side of the blocks of the scheme block_shuffle.
 BLOCK = 4
-KEY_SCOPES = ("dataset", "image")
+KEY_SCOPES = ("dataset", "pool:K", "image")
+_POOL_SIZES = (2, 4096)
+# Fields that a configuration's name begins with, whatever their values.
+_ALWAYS_SAID = ("scheme", "input_size", "output_size")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,14 +54,18 @@ class DeidConfig:
     seed: int = 0
     """Seed of the presets that draw random colours."""
     key_scope: str = "dataset"
-    """For the two rivals: dataset (the key makes one mask for all images) or image (one for each, from its id)."""
+    """What the key makes: dataset, one warp or mask for all images; image, one for each, from its id; or, for structural alone,
+    pool:K, K warps (2 to 4096), one of which an image gets by its id. For structural the last two are not in the paper."""
+    axes: str = "shared"
+    """For structural: shared, x and y are warped alike, as in the paper; or independent, which is not in the paper."""
 
     def __post_init__(self) -> None:
         from tfdeid.schemes import SCHEMES
+        from tfdeid.schemes.structural.position_ope import AXES
         from tfdeid.schemes.structural.rasterize import BACKENDS
         from tfdeid.schemes.structural.trace_options import PRESETS
 
-        for name, known in (("scheme", SCHEMES), ("preset", PRESETS), ("backend", BACKENDS), ("key_scope", KEY_SCOPES)):
+        for name, known in (("scheme", SCHEMES), ("preset", PRESETS), ("backend", BACKENDS), ("axes", AXES)):
             if not isinstance(getattr(self, name), str) or getattr(self, name) not in known:
                 raise unknown_name(name, str(getattr(self, name)), known)
         for name, low, high in (
@@ -71,17 +79,40 @@ class DeidConfig:
                 raise DeidError(f"{name} must be a whole number in [{low}, {high}], {name} was {value!r}.")
         if not isinstance(self.grayscale, bool):
             raise DeidError(f"grayscale must be true or false, grayscale was {self.grayscale!r}.")
+        self._check_key_scope()
         self._check_scheme()
+
+    def _check_key_scope(self) -> None:
+        """Raises DeidError if `key_scope` or `axes` is unknown or not for the scheme."""
+        from tfdeid.schemes import PER_IMAGE_SCHEMES
+
+        if isinstance(self.key_scope, str) and self.key_scope.startswith("pool"):
+            low, high = _POOL_SIZES
+            if self.pool_size is None or not low <= self.pool_size <= high:
+                raise DeidError(
+                    f"key_scope pool:K takes a whole number K in [{low}, {high}], key_scope was {self.key_scope!r}."
+                )
+        elif self.key_scope not in ("dataset", "image"):
+            raise unknown_name("key_scope", str(self.key_scope), KEY_SCOPES)
+        if self.key_scope == "image" and self.scheme not in PER_IMAGE_SCHEMES:
+            raise DeidError(
+                f"key_scope 'image' is for the schemes {', '.join(PER_IMAGE_SCHEMES[:-1])} and {PER_IMAGE_SCHEMES[-1]} alone, "
+                f"scheme was {self.scheme!r}. Use key_scope 'dataset'."
+            )
+        if self.scheme != "structural":
+            if self.pool_size is not None:
+                other = "'dataset' or 'image'" if self.scheme in PER_IMAGE_SCHEMES else "'dataset'"
+                raise DeidError(
+                    f"key_scope {self.key_scope!r} is for the scheme structural alone, scheme was {self.scheme!r}. "
+                    f"Use key_scope {other}."
+                )
+            if self.axes != "shared":
+                raise DeidError(
+                    f"axes {self.axes!r} is for the scheme structural alone, scheme was {self.scheme!r}. Use axes 'shared'."
+                )
 
     def _check_scheme(self) -> None:
         """Raises DeidError if a value does not suit the scheme."""
-        from tfdeid.schemes import PER_IMAGE_SCHEMES
-
-        if self.key_scope == "image" and self.scheme not in PER_IMAGE_SCHEMES:
-            raise DeidError(
-                f"key_scope 'image' is for the schemes {' and '.join(PER_IMAGE_SCHEMES)} alone, scheme was {self.scheme!r}. "
-                "Use key_scope 'dataset'."
-            )
         if self.scheme == "negative_positive" and self.grayscale:
             from tfdeid.schemes.negative_positive import check_channels
 
@@ -102,12 +133,46 @@ class DeidConfig:
     @property
     def name(self) -> str:
         """The TFDS configuration name: scheme, sizes, and each other field that differs from its default."""
-        parts = [self.scheme, str(self.input_size), str(self.output_size)]
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name not in ("scheme", "input_size", "output_size") and value != field.default:
-                parts.append(f"{field.name}{int(value) if isinstance(value, bool) else value}")
+        parts = []
+        for name, value in self.essentials().items():
+            # TFDS's alphabet has no colon: pool:64 is pool64 there.
+            text = str(int(value) if isinstance(value, bool) else value).replace(":", "")
+            parts.append(text if name in _ALWAYS_SAID else name + text)
         return "_".join(parts)
+
+    @property
+    def needs_ids(self) -> bool:
+        """Whether what is done to an image depends on its id."""
+        return self.key_scope != "dataset"
+
+    @property
+    def pool_size(self) -> int | None:
+        """K with `key_scope` "pool:K", else None."""
+        found = re.fullmatch(r"pool:([1-9][0-9]{0,8})", self.key_scope)
+        return int(found[1]) if found else None
+
+    def with_scheme(self, scheme: str, **changes: Any) -> DeidConfig:
+        """Returns the same for another scheme; `key_scope` and `axes` become their defaults where the scheme has no such thing.
+
+        Args:
+          scheme: the scheme.
+          changes: other fields that change.
+
+        Raises:
+          DeidError: another value is not for the scheme.
+        """
+        from tfdeid.schemes import PER_IMAGE_SCHEMES
+
+        if scheme != "structural":
+            changes.setdefault("axes", DeidConfig.axes)
+        if scheme not in PER_IMAGE_SCHEMES or (scheme != "structural" and self.pool_size is not None):
+            changes.setdefault("key_scope", DeidConfig.key_scope)
+        return dataclasses.replace(self, scheme=scheme, **changes)
+
+    def essentials(self) -> dict[str, Any]:
+        """Returns scheme, sizes, and each other field that differs from its default."""
+        values = {field.name: (getattr(self, field.name), field.default) for field in dataclasses.fields(self)}
+        return {name: value for name, (value, usual) in values.items() if name in _ALWAYS_SAID or value != usual}
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -134,7 +199,8 @@ class Deidentifier:
 
         Args:
           image: uint8, or floats in [0, 1] which become floor(255 * x + 1/2); [H, W, 3], [H, W, 1] or [H, W].
-          image_id: the image's id, needed with `key_scope` "image" and else of no account; no other image may have it.
+          image_id: the image's id, needed with a `key_scope` other than "dataset", else of no account; no other image may have
+            it.
 
         Returns:
           uint8[S, S, C]; C is 1 for a gray image (or with `grayscale`), else 3.
@@ -169,7 +235,7 @@ class Deidentifier:
           One result an image. At most a few images a thread are in memory at a time.
 
         Raises:
-          DeidError: as a call; always with `key_scope` "image", since no ids are given.
+          DeidError: as a call; always with a `key_scope` other than "dataset", since no ids are given.
         """
         num_threads = num_threads or os.cpu_count() or 1
         images = iter(images)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pathlib
 import warnings
@@ -15,7 +14,6 @@ from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.image import resize
 from tfdeid.key import Key
-from tfdeid.schemes import PER_IMAGE_SCHEMES
 
 _MARGIN, _LABEL_WIDTH, _FONT_SIZE = 8, 120, 16
 
@@ -40,10 +38,9 @@ def preview(
         raise DeidError("a preview needs at least one image, got none.")
     rows = {"original": list(images)}
     for scheme in dict.fromkeys(("vectorized", config.scheme, *other_schemes)):
-        scope = config.key_scope if scheme in PER_IMAGE_SCHEMES else "dataset"
-        deidentifier = Deidentifier(dataclasses.replace(config, scheme=scheme, key_scope=scope), key)
+        deidentifier = Deidentifier(config.with_scheme(scheme), key)
         title = "de-identified" if scheme == "structural" else scheme.replace("_", "_\n")
-        rows[title] = [deidentifier(image, f"preview {i}") for i, image in enumerate(images)]
+        rows[title] = [deidentifier(image, _image_id(i)) for i, image in enumerate(images)]
     step = cell_size + _MARGIN
     canvas = Image.new("RGB", (_LABEL_WIDTH + len(images) * step + _MARGIN, len(rows) * step + _MARGIN), "white")
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(_FONT_SIZE)
@@ -56,8 +53,14 @@ def preview(
     return canvas
 
 
+def _image_id(index: int) -> str:
+    return f"preview {index}"
+
+
 def write_svg(images: Sequence[np.ndarray], config: DeidConfig, key: Key, folder: pathlib.Path) -> list[pathlib.Path]:
     """Writes each image's vector document before and after the encryption of its positions; returns the paths.
+
+    Where each image has a warp of its own, it is that of the image in `preview`.
 
     The two together give the key's table away, so they are for the owner alone (0600), and a warning says so.
 
@@ -70,7 +73,8 @@ def write_svg(images: Sequence[np.ndarray], config: DeidConfig, key: Key, folder
     Raises:
       DeidError: the scheme makes no vector documents.
     """
-    from tfdeid.schemes.structural import PositionOPE, trace_options, vectorize
+    from tfdeid.schemes.structural import trace_options, vectorize
+    from tfdeid.schemes.structural.scheme import Structural
 
     if config.scheme != "structural":
         raise DeidError(f"vector documents are made by the scheme structural alone, the scheme was {config.scheme!r}.")
@@ -78,12 +82,12 @@ def write_svg(images: Sequence[np.ndarray], config: DeidConfig, key: Key, folder
         f"the documents in {folder} are as good as the key: whoever has one with its encrypted form can undo the warp.",
         stacklevel=2,
     )
-    options, ope = trace_options(config.preset, seed=config.seed), PositionOPE(key, config.coordinate_decimals)
-    deidentifier = Deidentifier(config, key)
+    options, scheme = trace_options(config.preset, seed=config.seed), Structural(config, key)
+    prepare = Deidentifier(config.with_scheme("vectorized")).prepare
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, image in enumerate(images, 1):
-        drawing = vectorize(deidentifier.prepare(image), options)
+        drawing, ope = vectorize(prepare(image), options), scheme.position_ope(_image_id(number - 1))
         for ending, document in (("svg", drawing.to_svg()), ("encrypted.svg", ope(drawing).to_svg())):
             path = folder / f"{number}.{ending}"
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

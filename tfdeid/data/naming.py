@@ -62,4 +62,6 @@ def _deid_fields(config: str) -> dict[str, str]:
     found = {name: fields[name] for name in ("scheme", "input_size", "output_size")}
     rest = re.split(rf"_({others})", fields["rest"])[1:]
     found |= dict(zip(rest[::2], rest[1::2], strict=True))
-    return {name: "true" if (name, value) == ("grayscale", "1") else value for name, value in found.items()}
+    # A name says 1 for true, and TFDS's alphabet has no colon for pool:64.
+    spelled = {"grayscale": lambda value: value.replace("1", "true"), "key_scope": lambda value: value.replace("pool", "pool:")}
+    return {name: spelled.get(name, str)(value) for name, value in found.items()}

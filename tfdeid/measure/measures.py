@@ -128,19 +128,18 @@ def measure(
     deidentify = Deidentifier(config, key)
     vectorize = None
     if vec is None and config.scheme in ("structural", "vectorized"):
-        drawn = dataclasses.replace(config, scheme="vectorized", output_size=config.input_size)
-        vectorize = Deidentifier(drawn)
+        vectorize = Deidentifier(config.with_scheme("vectorized", output_size=config.input_size))
 
-    def one(image: np.ndarray) -> tuple[float, float, float]:
+    def one(index: int, image: np.ndarray) -> tuple[float, float, float]:
         small = deidentify.prepare(image)
-        large, hidden = resize(small, config.output_size), deidentify(small)
+        large, hidden = resize(small, config.output_size), deidentify(small, f"measure {index}")
         drawn = ssim(small, vectorize(small)) if vectorize else float("nan")
         values = drawn, ssim(large, hidden), l2(large, hidden)
         on_image()
         return values
 
     with concurrent.futures.ThreadPoolExecutor(num_threads or os.cpu_count() or 1) as pool:
-        drawn, dei, distance = np.array(list(pool.map(one, images)), np.float64).T
+        drawn, dei, distance = np.array(list(pool.map(one, range(len(images)), images)), np.float64).T
     return Measures(drawn if vec is None else vec, dei, distance, alpha)
 
 

@@ -122,6 +122,8 @@ class Workshop:
         source = self._source(part.dataset)
         return {
             **dataclasses.asdict(part),
+            # Not all fields: what is kept would be made again whenever there is one more option, though it changes nothing.
+            "deid": part.deid.essentials(),
             "source": {"version": source.version, "splits": dict(source.splits)},
             "key_fingerprint": self.key.fingerprint,
             "algorithm_version": ALGORITHM_VERSION,

@@ -23,7 +23,7 @@ class Scheme(Protocol):
     def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
         """De-identifies uint8[N, N, C], N the input size and C 1 or 3, to uint8[S, S, C], S the output size.
 
-        The id counts for the `PER_IMAGE_SCHEMES` alone, and for them only with `key_scope` "image".
+        The id counts only where the configuration `needs_ids`.
         """
         ...
 
@@ -69,6 +69,16 @@ def _needed(key: Key | None, config: DeidConfig) -> Key:
     return key
 
 
+def needed_id(config: DeidConfig, image_id: str | None) -> str:
+    """Returns an image's id where the configuration's `key_scope` needs one; raises DeidError if it is missing."""
+    if image_id is None:
+        raise DeidError(
+            f"the scheme {config.scheme!r} with key_scope {config.key_scope!r} needs the id of each image, none was given. "
+            "Give one, as in Deidentifier(config, key)(image, image_id), or use key_scope 'dataset'."
+        )
+    return image_id
+
+
 # A new scheme joins by one line here. The factories import late, so that a scheme's kernels are compiled only where it is used.
 SCHEMES: dict[str, SchemeFactory] = {
     "structural": _structural,
@@ -79,8 +89,8 @@ SCHEMES: dict[str, SchemeFactory] = {
 }
 # Those that encrypt nothing.
 KEYLESS_SCHEMES = ("vectorized", "plain")
-# Those that can take a mask of its own for each image.
-PER_IMAGE_SCHEMES = ("negative_positive", "block_shuffle")
+# Those whose mask or warp can be another for each image.
+PER_IMAGE_SCHEMES = ("structural", "negative_positive", "block_shuffle")
 
 
 def make_scheme(config: DeidConfig, key: Key | None) -> Scheme:

@@ -18,21 +18,25 @@ class KeySpace:
 
     Attributes:
       images_log2: log2 of the number of possible images that the papers count; None without encryption.
-      fixed_values: how many values the key fixes, which is what an adversary has to estimate: for all images together, and only
-        with `key_scope` "image" for each image anew.
+      fixed_values: how many values the key fixes, which is what an adversary has to estimate: for all images together, in a
+        pool those of all its tables, and only with `key_scope` "image" for each image anew.
       note: what the count means.
       each_image: whether the key fixes as many values for each image anew.
+      tables: in how many equal parts the values come, of which an image has one: those of a pool.
     """
 
     images_log2: float | None
     fixed_values: int
     note: str
     each_image: bool = False
+    tables: int = 1
 
     def __str__(self) -> str:
         if self.images_log2 is None:
             return self.note
         each = ", anew for each image" if self.each_image else ", the same for all images"
+        if self.tables > 1:
+            each = f", in {self.tables:,} tables of which each image gets one"
         return (
             f"2^{self.images_log2:,.0f} possible images by the papers' count; the key fixes {self.fixed_values:,} values{each}"
         )
@@ -42,7 +46,8 @@ def key_space(config: DeidConfig, channels: int = 3) -> KeySpace:
     """Returns the key space of a configuration.
 
     - structural: (n + 1)^n images of n = N * N pixels (Ko et al. 2020, eq. 9); the key fixes the entries of the warp table
-      that occur on the canvas, 10^d * N + 1 at d decimals, the same for both axes.
+      that occur on the canvas, 10^d * N + 1 at d decimals, the same for both axes; twice as many where the axes are
+      independent, and in a pool of K tables K times as many.
     - negative_positive: 8^n * 6^n (their eq. 8); 3 bits and one of 6 orders a pixel.
     - block_shuffle: M! * 2^M with M = 96 half-bytes a block, for gray 32; M bits and a permutation of M.
 
@@ -55,7 +60,9 @@ def key_space(config: DeidConfig, channels: int = 3) -> KeySpace:
     """
     pixels, each = config.input_size**2, config.key_scope == "image"
     if config.scheme == "structural":
-        return KeySpace(pixels * math.log2(pixels + 1), 10**config.coordinate_decimals * config.input_size + 1, IMAGES_NOT_KEYS)
+        tables = config.pool_size or 1
+        values = (10**config.coordinate_decimals * config.input_size + 1) * (1 if config.axes == "shared" else 2) * tables
+        return KeySpace(pixels * math.log2(pixels + 1), values, IMAGES_NOT_KEYS, each, tables)
     if config.scheme == "negative_positive":
         check_channels(channels)
         return KeySpace(pixels * (channels + math.log2(len(ORDERS))), pixels * (channels + 1), IMAGES_NOT_KEYS, each)

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
 from tfdeid.deidentifier import DeidConfig
-from tfdeid.errors import DeidError, ImageError
+from tfdeid.errors import ImageError
 from tfdeid.key import Key
+from tfdeid.schemes import needed_id
 
 _Mask = TypeVar("_Mask")
 
@@ -94,12 +95,8 @@ class Masks(Generic[_Mask]):
                 f"an image must be uint8[{size}, {size}, 1 or 3] here, input_size being {size}; "
                 f"got {image.dtype}{list(image.shape)}."
             )
-        if self._config.key_scope == "image":
-            if image_id is None:
-                raise DeidError(
-                    f"the scheme {self._config.scheme!r} with key_scope 'image' needs the id of each image, none was given. "
-                    "Give one, as in Deidentifier(config, key)(image, image_id), or use key_scope 'dataset'."
-                )
+        if self._config.needs_ids:
+            image_id = needed_id(self._config, image_id)
             return self._draw(KeyStream(self._key, f"{self._label}, {channels} channels, image {image_id}"), channels)
         # Two threads that come first at once draw the same mask.
         if channels not in self._shared:

@@ -54,11 +54,15 @@ class NumberOPE:
 
     def encrypt(self, numbers: np.ndarray) -> np.ndarray:
         """Encrypts numbers: int64 of any shape but an empty one, in [-DOMAIN, DOMAIN], to int64 of that shape."""
-        found = self._table.get(numbers)
+        found = self.known(numbers)
         if found is None:
             found = self._grown(np.unique(numbers)).get(numbers)
             assert found is not None
         return found
+
+    def known(self, numbers: np.ndarray) -> np.ndarray | None:
+        """Returns what `encrypt` does if all numbers are worked out already, else None; any number may be asked for."""
+        return self._table.get(numbers)
 
     def reserve(self, low: int, high: int) -> None:
         """Works out all numbers of [low, high] in one go."""

@@ -13,7 +13,7 @@ from tfdeid.schemes.structural.vector_image import VectorImage
 
 AXES = ("shared", "independent")
 # Spline control points reach a few pixels beyond the canvas; what lies further out is added when it occurs.
-_MARGIN = 8
+MARGIN = 8
 
 
 class PositionOPE:
@@ -105,10 +105,11 @@ class PositionOPE:
             for axis in {self._x, self._y}:
                 axis.reserve(size)
             self._known = size
-        width, height = self.canvas_size(image.width, image.height)
         if self._x is self._y:
+            width, height = self._x.encrypt(np.array([image.width, image.height], np.float64)).tolist()
             points = self._x.encrypt(image.points)
         else:
+            width, height = self.canvas_size(image.width, image.height)
             points = np.stack([self.encrypt_x(image.points[:, 0]), self.encrypt_y(image.points[:, 1])], 1)
         return image.replace(width=width, height=height, points=points)
 
@@ -146,15 +147,22 @@ class _Axis:
         numbers = (np.sign(values) * np.floor(scaled + 0.5)).astype(np.int64)
         if numbers.size == 0:
             return np.zeros(numbers.shape)
-        if (largest := int(np.abs(numbers).max())) > DOMAIN:
+        if (found := self._ope.known(numbers)) is None:
+            self._check(int(np.abs(numbers).max()))
+            found = self._ope.encrypt(numbers)
+        return (found - self.offset) / self._factor
+
+    def reserve(self, size: float) -> None:
+        """Works out all numbers of a canvas in one go."""
+        margin = min(MARGIN, max(0.0, DOMAIN / self._factor - size))
+        largest = math.ceil((size + margin) * self._factor)
+        self._check(largest)
+        self._ope.reserve(math.floor(-margin * self._factor), largest)
+
+    def _check(self, largest: int) -> None:
+        if largest > DOMAIN:
             raise DeidError(
                 f"coordinates must be at most {DOMAIN / self._factor:g} in size at coordinate_decimals "
                 f"{round(math.log10(self._factor))}, one was {largest / self._factor:g}. Use a smaller input_size or fewer "
                 "decimals."
             )
-        return (self._ope.encrypt(numbers) - self.offset) / self._factor
-
-    def reserve(self, size: float) -> None:
-        """Works out all numbers of a canvas in one go."""
-        margin = min(_MARGIN, max(0.0, DOMAIN / self._factor - size))
-        self._ope.reserve(math.floor(-margin * self._factor), math.ceil((size + margin) * self._factor))

@@ -1,4 +1,4 @@
-"""The paper's method as a scheme."""
+"""The paper's method as a scheme, and with warps that differ from image to image."""
 
 from __future__ import annotations
 
@@ -8,32 +8,98 @@ import numpy as np
 
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.key import Key
+from tfdeid.schemes import needed_id
 from tfdeid.schemes.structural import PositionOPE, rasterize, trace_options, vectorize
+from tfdeid.schemes.structural.position_ope import MARGIN
 
 # The paper asks that rasterising shrink the encrypted canvas by at least 30 percent (section III-C).
 _LARGEST_SHARE_OF_CANVAS = 0.7
+# Canvases of so many tables are looked at, where there are more.
+_SAMPLED_TABLES = 8
+# Seconds of one core, measured in 2026-11 on one of a cloud machine's, with photographs at input sizes from 32 to 224: for a
+# number of a table, and for a table that knows only what occurs in one image, for a pixel of the input size.
+_SECONDS_A_NUMBER, _SECONDS_A_PIXEL = 5e-5, 5e-4
 
 
 class Structural:
-    """Rasterize(PosOPE(Vectorize(image))), one warp for all images.
+    """Rasterize(PosOPE(Vectorize(image))).
+
+    In the paper one warp serves all images. With `key_scope` "image" each has that of `key.derive("structural v1, image ID")`;
+    with "pool:K" an image has that of `key.derive("structural v1, table I of a pool of K")`, where I is the remainder by K of
+    the first 8 bytes, big-endian, of `key.hmac("structural v1, pool of K", ID)`. Neither is in the paper.
+
+    The tables of a pool are made when they are first used, and kept: 4,096 take 80 MB at input size 224, and twice that with
+    independent axes. Those of single images are not kept.
 
     Raises:
       DeidError: the input size does not fit the encryption's domain (at most about 997 at one decimal).
     """
 
     def __init__(self, config: DeidConfig, key: Key):
-        self._config = config
+        self._config, self._key = config, key
         self._options = trace_options(config.preset, seed=config.seed)
-        self._ope = PositionOPE(key, coordinate_decimals=config.coordinate_decimals)
-        canvas = self._ope.canvas(config.input_size)
-        if config.output_size > _LARGEST_SHARE_OF_CANVAS * canvas:
+        self._pool: dict[int, PositionOPE] = {}
+        self._shared = None if config.needs_ids else self._table(key)
+        if any(config.output_size > _LARGEST_SHARE_OF_CANVAS * side for side in self._sides()):
             # The canvas itself is as good as the key, so the warning does not name it.
             warnings.warn(
                 f"output_size {config.output_size} is more than 70 % of the encrypted canvas of this key at input_size "
-                f"{config.input_size}; the paper asks for a stronger reduction: a smaller output_size or a larger input_size.",
+                f"{config.input_size}{', for some images' if config.needs_ids else ''}; the paper asks for a stronger "
+                "reduction: a smaller output_size or a larger input_size.",
                 stacklevel=4,
             )
 
+    def position_ope(self, image_id: str | None = None) -> PositionOPE:
+        """Returns the encryption that an image's positions get. It is as good as the key.
+
+        Args:
+          image_id: the image's id, in a dataset the record's; needed where the configuration `needs_ids`.
+
+        Raises:
+          DeidError: the id is missing.
+        """
+        if self._shared is not None:
+            return self._shared
+        image_id, count = needed_id(self._config, image_id), self._config.pool_size
+        if count is None:
+            return self._of_image(image_id)
+        digest = self._key.hmac(f"structural v1, pool of {count}", image_id)
+        return self._of_pool(int.from_bytes(digest[:8], "big") % count)
+
     def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
-        moved = self._ope(vectorize(image, self._options))
+        moved = self.position_ope(image_id)(vectorize(image, self._options))
         return rasterize(moved, self._config.output_size, backend=self._config.backend)
+
+    def _of_image(self, image_id: str) -> PositionOPE:
+        return self._table(self._key.derive(f"structural v1, image {image_id}"), whole_canvas=False)
+
+    def _of_pool(self, index: int) -> PositionOPE:
+        if index not in self._pool:
+            made = self._table(self._key.derive(f"structural v1, table {index} of a pool of {self._config.pool_size}"))
+            # Two threads that come first at once make the same; all use that of one, so that the work is done once.
+            self._pool.setdefault(index, made)
+        return self._pool[index]
+
+    def _table(self, key: Key, whole_canvas: bool = True) -> PositionOPE:
+        return PositionOPE(key, self._config.coordinate_decimals, self._config.axes, whole_canvas)
+
+    def _sides(self) -> list[float]:
+        """Returns the sides of the encrypted canvas under all tables, or where they are many under a sample."""
+        if self._shared is not None:
+            sample = [self._shared]
+        elif count := self._config.pool_size:
+            sample = [self._of_pool(index) for index in range(min(count, _SAMPLED_TABLES))]
+        else:  # Of no image: what is learned from a warning is about none.
+            sample = [self._of_image(f"sample {index}") for index in range(_SAMPLED_TABLES)]
+        size = self._config.input_size
+        return [side for ope in sample for side in ope.canvas_size(size, size)]
+
+
+def table_seconds(config: DeidConfig) -> float:
+    """Estimates the seconds of one core that an image (`key_scope` "image"), or a table of a pool or of all, takes to encrypt.
+
+    The estimate rests on one machine's measurements; a table is made within one thread at a time of a process.
+    """
+    axes = 1 if config.axes == "shared" else 2
+    whole = _SECONDS_A_NUMBER * 10**config.coordinate_decimals * (config.input_size + 2 * MARGIN)
+    return axes * (min(whole, _SECONDS_A_PIXEL * config.input_size) if config.key_scope == "image" else whole)
