@@ -11,7 +11,7 @@ from PIL import Image
 
 from tfdeid import DeidConfig, Deidentifier, Key
 from tfdeid.cli import main
-from tfdeid.schemes.structural import PositionOPE
+from tfdeid.schemes.structural import PositionOPE, VectorImage, rasterize
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +102,19 @@ def test_preview_writes_vector_documents_for_the_owner_alone(tmp_path, capsys):
     plain, encrypted = ((tmp_path / "svg" / name).read_text() for name in ("1.svg", "1.encrypted.svg"))
     assert PositionOPE(Key.load(tmp_path / "key")).encrypt_svg(plain) == encrypted != plain
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "svg").iterdir()} == {0o600}
+
+
+def test_vector_documents_are_those_of_the_picture_where_each_image_has_its_own_warp(tmp_path):
+    main(["keygen", "--output", str(tmp_path / "key")])
+    (tmp_path / "c.yaml").write_text("deid: {key_scope: image, axes: independent}")
+    options = ["--config", str(tmp_path / "c.yaml"), "--key", str(tmp_path / "key"), "--output", str(tmp_path / "p.png")]
+    assert main(["preview", _astronaut(), _astronaut(), *options, "--svg", str(tmp_path / "svg")]) == 0
+    first, second = (VectorImage.from_svg((tmp_path / "svg" / f"{k}.encrypted.svg").read_text()) for k in (1, 2))
+    assert first.width != first.height != second.height
+    left = 8 + 2 * 232, 120
+    for k, document in enumerate((first, second)):
+        shown = np.asarray(Image.open(tmp_path / "p.png"))[left[0] : left[0] + 224, left[1] + 232 * k : left[1] + 232 * k + 224]
+        np.testing.assert_array_equal(shown, rasterize(document, 224))
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,15 @@ def test_map_raises_what_a_call_raises(deidentify):
         list(deidentify.map([COLOR, None, COLOR]))
 
 
-@pytest.mark.parametrize("scheme", ["negative_positive", "block_shuffle"])
-def test_masks_of_images_need_their_ids(key, scheme):
-    deidentify = Deidentifier(DeidConfig(scheme, **SMALL, key_scope="image"), key)
-    assert (deidentify(COLOR, "a") != deidentify(COLOR, "b")).any()
+@pytest.mark.parametrize(
+    ("scheme", "scope"),
+    [("negative_positive", "image"), ("block_shuffle", "image"), ("structural", "image"), ("structural", "pool:4096")],
+)
+def test_masks_of_images_need_their_ids(key, scheme, scope):
+    deidentify = Deidentifier(DeidConfig(scheme, **SMALL, key_scope=scope), key)
+    assert deidentify.config.needs_ids
+    assert (deidentify(COLOR, "a") != deidentify(COLOR, "b")).any() or (deidentify(COLOR, "a") != deidentify(COLOR, "c")).any()
+    np.testing.assert_array_equal(deidentify(COLOR, "a"), deidentify(COLOR, "a"))
     for call in (lambda: deidentify(COLOR), lambda: list(deidentify.map([COLOR]))):
         with pytest.raises(DeidError, match="needs the id of each image, none was given"):
             call()
@@ -133,7 +138,25 @@ def test_plain_is_bicubic_twice():
         ({"seed": -1}, "seed was -1"),
         ({"grayscale": "yes"}, "grayscale must be true or false"),
         ({"key_scope": "images"}, "Did you mean 'image'"),
-        ({"key_scope": "image"}, "for the schemes negative_positive and block_shuffle alone, scheme was 'structural'"),
+        (
+            {"scheme": "plain", "key_scope": "image"},
+            "structural, negative_positive and block_shuffle alone, scheme was 'plain'",
+        ),
+        ({"key_scope": "pool:1"}, r"pool:K takes a whole number K in \[2, 4096\], key_scope was 'pool:1'"),
+        ({"key_scope": "pool:99999"}, "in .2, 4096., key_scope was 'pool:99999'"),
+        ({"key_scope": "pool:" + "9" * 5000}, "in .2, 4096., key_scope was 'pool:9"),
+        ({"key_scope": "pool:x"}, "key_scope was 'pool:x'"),
+        ({"key_scope": "pool:064"}, "key_scope was 'pool:064'"),
+        ({"key_scope": "pool"}, "key_scope was 'pool'"),
+        ({"key_scope": "pool:K"}, "key_scope was 'pool:K'"),
+        ({"key_scope": ["image"]}, "unknown key_scope"),
+        ({"scheme": "negative_positive", "key_scope": "pool:8"}, "structural alone, .*Use key_scope 'dataset' or 'image'"),
+        ({"scheme": "plain", "key_scope": "pool:8"}, "structural alone, .*Use key_scope 'dataset'.$"),
+        (
+            {"scheme": "plain", "axes": "independent"},
+            "axes 'independent' is for the scheme structural alone, scheme was 'plain'",
+        ),
+        ({"axes": "independant"}, "Did you mean 'independent'"),
         ({"scheme": "block_shuffle"}, "multiple of 4"),
         ({"input_size": 996}, "at most 995 at coordinate_decimals 1"),
         ({"input_size": 100, "coordinate_decimals": 2}, "at most 95 at coordinate_decimals 2"),
@@ -149,6 +172,21 @@ def test_config_names():
     assert DeidConfig("plain", 32, 64, grayscale=True, seed=3).name == "plain_32_64_grayscale1_seed3"
     assert DeidConfig("block_shuffle", 28, 28, key_scope="image").name == "block_shuffle_28_28_key_scopeimage"
     assert DeidConfig(coordinate_decimals=0).name == "structural_50_224_coordinate_decimals0"
+    assert DeidConfig(key_scope="pool:64").name == "structural_50_224_key_scopepool64"
+    both = DeidConfig(key_scope="image", axes="independent")
+    assert both.name == "structural_50_224_key_scopeimage_axesindependent"
+    assert hash(both) == hash(DeidConfig(axes="independent", key_scope="image")) != hash(DeidConfig())
+    assert DeidConfig(seed=3).essentials() == {"scheme": "structural", "input_size": 50, "output_size": 224, "seed": 3}
+
+
+def test_another_scheme_takes_of_a_configuration_what_it_has():
+    strong = DeidConfig(key_scope="pool:8", axes="independent", input_size=48)
+    assert strong.with_scheme("structural") == strong
+    for scheme in ("plain", "vectorized", "block_shuffle"):
+        assert strong.with_scheme(scheme) == DeidConfig(scheme, 48)
+    image = DeidConfig(key_scope="image", input_size=48)
+    assert image.with_scheme("block_shuffle", output_size=32) == DeidConfig("block_shuffle", 48, 32, key_scope="image")
+    assert image.with_scheme("vectorized") == DeidConfig("vectorized", 48)
 
 
 def test_is_never_pickled_and_shows_no_key(deidentify, key):

@@ -78,6 +78,15 @@ def test_schemes_without_a_vector_form(images):
     np.testing.assert_array_equal(vectorized.each("ssim_vec"), vectorized.each("ssim_dei"))
 
 
+def test_images_are_measured_in_every_mode(images, key):
+    one_warp = measure(images[:3], DeidConfig(input_size=16, output_size=32), key)
+    for options in ({"key_scope": "image"}, {"key_scope": "pool:2", "axes": "independent"}):
+        config = DeidConfig(input_size=16, output_size=32, **options)
+        found = measure(images[:3], config, key)
+        assert found.ssim_vec == one_warp.ssim_vec and found.l2 != one_warp.l2
+        assert found.l2 == measure(images[:3], config, key, num_threads=2).l2
+
+
 def test_one_image_has_no_standard_error(images, key):
     assert np.isnan(measure(images[:1], DeidConfig(input_size=32, output_size=48), key).error("l2"))
 

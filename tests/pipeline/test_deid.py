@@ -261,6 +261,8 @@ def test_two_worker_processes_write_the_same_bytes(deid, sample, tmp_path):
         (["--dataset=cifar11"], "cifar11"),
         (["--splits=tran"], "train"),
         (["--scheme=structurl"], "structural"),
+        (["--key_scope=pool:1"], "key_scope pool:K takes a whole number K in [2, 4096], key_scope was 'pool:1'"),
+        (["--scheme=plain", "--axes=independent"], "axes 'independent' is for the scheme structural alone"),
         (["--preset=detaild"], "detailed"),
         (["--mode=overwite"], "overwrite"),
         (["--file_format=tfrecords"], "tfrecord"),
@@ -359,3 +361,5 @@ def test_help_reads_well():
     result = command("--help")
     assert result.returncode == 0
     assert all(word in result.stdout for word in ("--coordinate_decimals", "examples:", "--direct_running_mode", "lfw_subset"))
+    words = " ".join(result.stdout.split())
+    assert "For structural the last two are not in the paper" in words and "or independent, which is not in the paper" in words

@@ -57,9 +57,10 @@ def test_keys_are_refused_and_references_travel(key_path):
     assert key_path.read_bytes().strip() not in sent
 
 
-def test_masks_of_images_are_refused(key_path):
+@pytest.mark.parametrize("config", [DeidConfig("negative_positive", key_scope="image"), DeidConfig(key_scope="pool:8")])
+def test_masks_of_images_are_refused(key_path, config):
     with pytest.raises(DeidError, match=r"knows no ids of images.*Use key_scope 'dataset'"):
-        Deidentify(DeidConfig("negative_positive", key_scope="image"), str(key_path))
+        Deidentify(config, str(key_path))
 
 
 def test_failures_can_be_routed_elsewhere(key_path):

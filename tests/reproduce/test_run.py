@@ -69,6 +69,14 @@ def test_parts_of_other_keys_and_configurations_are_others(shared_tfds, tmp_path
     assert not Workshop(tmp_path, str(shared_tfds), str(tmp_path / "other")).is_kept(MEASURING)
 
 
+def test_an_option_that_changes_nothing_leaves_kept_parts_known(shared_tfds, tmp_path, key_path):
+    workshop = Workshop(tmp_path, str(shared_tfds), str(key_path))
+    sizes = {"scheme": "structural", "input_size": 16, "output_size": 32}
+    assert workshop._identity(MEASURING)["deid"] == workshop._identity(TRAINING)["deid"] == sizes
+    other = dataclasses.replace(MEASURING, deid=dataclasses.replace(SMALL, axes="independent"))
+    assert workshop._identity(other)["deid"] == {**sizes, "axes": "independent"}
+
+
 def test_a_command_that_fails_ends_it_and_loses_nothing(shared_tfds, tmp_path, key_path, capfd):
     workshop = Workshop(tmp_path / "out", str(shared_tfds), str(key_path))
     bad = dataclasses.replace(TRAINING, limit=-1)

@@ -30,6 +30,9 @@ def test_larger_images_have_larger_counts_but_not_in_block_shuffle():
     [
         (DeidConfig(), 501),
         (DeidConfig(coordinate_decimals=0), 51),
+        (DeidConfig(axes="independent"), 2 * 501),
+        (DeidConfig(key_scope="image"), 501),
+        (DeidConfig(key_scope="pool:64", axes="independent"), 64 * 2 * 501),
         (DeidConfig("negative_positive", 32), 4 * 1024),
         (DeidConfig("block_shuffle", 32), 96 + 96),
         (DeidConfig("plain"), 0),
@@ -38,6 +41,13 @@ def test_larger_images_have_larger_counts_but_not_in_block_shuffle():
 )
 def test_what_the_key_fixes(config, values):
     assert key_space(config).fixed_values == values
+
+
+def test_whether_the_values_are_those_of_all_images():
+    assert str(key_space(DeidConfig())).endswith("the key fixes 501 values, the same for all images")
+    assert str(key_space(DeidConfig(key_scope="image"))).endswith("the key fixes 501 values, anew for each image")
+    pool = key_space(DeidConfig(key_scope="pool:8"))
+    assert str(pool).endswith("the key fixes 4,008 values, in 8 tables of which each image gets one") and not pool.each_image
 
 
 def test_notes_tell_images_from_keys():

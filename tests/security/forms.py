@@ -12,7 +12,7 @@ import pickletools
 import re
 import urllib.parse
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -28,9 +28,26 @@ _DEPTH = 3  # Beam packs pickles as compressed bytes in base64.
 
 
 class Secrets:
-    """What must not be found: a key, and the values of its warp table from `low` to `high` pixels."""
+    """What must not be found: a key, and the values of its warp tables from `low` to `high` pixels.
 
-    def __init__(self, key: Key, decimals: int = 1, low: float = -8.0, high: float = 58.0):
+    Args:
+      key: the key.
+      decimals: those of the coordinates.
+      low: in pixels.
+      high: in pixels.
+      derived: the texts of further keys, and their names.
+      encryptions: further encryptions, whose tables must not be found either, and their names.
+    """
+
+    def __init__(
+        self,
+        key: Key,
+        decimals: int = 1,
+        low: float = -8.0,
+        high: float = 58.0,
+        derived: Mapping[str, Key] | None = None,
+        encryptions: Mapping[str, PositionOPE] | None = None,
+    ):
         text = key.material.rstrip(b"=")
         decoded = base64.b64decode(key.material)
         self.forms = {
@@ -46,7 +63,14 @@ class Secrets:
         }
         for label in ("negative_positive, 3 channels", "block_shuffle, 3 channels"):
             self.forms[f"subkey {label}"] = key.subkey(label)
-        self.tables = _tables(key, decimals, low, high)
+        for name, other in (derived or {}).items():
+            self.forms |= {f"text of {name}": other.material.rstrip(b"="), f"bytes of {name}": base64.b64decode(other.material)}
+        shared = PositionOPE(key, decimals)
+        self.tables = _tables(shared.encrypt, shared.offset, 10**decimals, low, high)
+        for name, ope in (encryptions or {}).items():
+            for axis, encrypt, offset in zip("xy", (ope.encrypt_x, ope.encrypt_y), ope.offsets, strict=True):
+                tables = _tables(encrypt, offset, 10**decimals, low, high)
+                self.tables |= {f"{kind} of {name}, {axis}": table for kind, table in tables.items()}
 
     def found_in(self, data: bytes) -> list[str]:
         """Returns the names of what is in some bytes, also where they are packed."""
@@ -67,12 +91,12 @@ class Secrets:
                     yield f"{name} as {kind.str}"
 
 
-def _tables(key: Key, decimals: int, low: float, high: float) -> dict[str, np.ndarray]:
+def _tables(
+    encrypt: Callable[[np.ndarray], np.ndarray], offset: int, factor: int, low: float, high: float
+) -> dict[str, np.ndarray]:
     """Returns the warp as the encryption makes it and as it is used, both also in tenths."""
-    factor = 10**decimals
-    ope = PositionOPE(key, decimals)
-    measured = np.rint(ope.encrypt(np.arange(low * factor, high * factor + 1) / factor) * factor)
-    raw = measured + ope.offset
+    measured = np.rint(encrypt(np.arange(low * factor, high * factor + 1) / factor) * factor)
+    raw = measured + offset
     return {"table": raw, "table in pixels": raw / factor, "warp": measured, "warp in pixels": measured / factor}
 
 

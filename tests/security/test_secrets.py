@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 import numpy as np
@@ -30,11 +30,12 @@ from beam.pipeline import FinishDataset, WriteShard
 from beam.transforms import DeidentifyFn
 from tests.conftest import ROOT
 from tests.security.forms import Secrets
-from tfdeid import Deidentifier, DeidError, Key
+from tfdeid import DeidConfig, Deidentifier, DeidError, Key
 from tfdeid.data.example import record_id
 from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.image import decode_image
 from tfdeid.schemes.structural import PositionOPE, vectorize
+from tfdeid.schemes.structural.scheme import Structural
 
 SMALL = ("--input_size=24", "--output_size=64", "--limit=6", "--num_shards=2")
 HOMES = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "TMPDIR")
@@ -191,8 +192,8 @@ def with_locals(error: BaseException) -> str:
 
 def test_a_run_that_ends_in_an_error_shows_no_secret(place, monkeypatch, capfd):
     def fail(self, image, image_id=None):
-        moved = self._ope(vectorize(image, self._options))
-        raise ZeroDivisionError(f"painting {moved} of {self._ope}")
+        moved = self.position_ope(image_id)(vectorize(image, self._options))
+        raise ZeroDivisionError(f"painting {moved} of {self.position_ope(image_id)}")
 
     monkeypatch.setattr("tfdeid.schemes.structural.scheme.Structural.__call__", fail)
     monkeypatch.setattr(deid, "_compile_kernels", lambda *_: None)  # So that it is a worker that fails.
@@ -213,6 +214,48 @@ def test_variables_of_an_error_in_the_encryption_show_no_table():
     with pytest.raises(DeidError, match="coordinates must be at most") as caught:
         encryption.encrypt(np.array([5000.0]))
     check(Secrets(key), {"variables": with_locals(caught.value)})
+
+
+MODES = [{"axes": "independent"}, {"key_scope": "pool:2", "axes": "independent"}, {"key_scope": "image"}]
+
+
+def secrets_of_mode(key: Key, config: DeidConfig, ids: Iterable[str]) -> Secrets:
+    """Returns the secrets of some images in a mode: their tables, and the keys that these are made with."""
+    scheme, labels = Structural(config, key), []
+    if config.key_scope == "image":
+        labels = [f"image {image_id}" for image_id in ids]
+    elif config.pool_size:
+        labels = [f"table {index} of a pool of {config.pool_size}" for index in range(config.pool_size)]
+    derived = {label: key.derive(f"structural v1, {label}") for label in labels}
+    if config.axes == "independent":
+        parents = derived or {"all": key}
+        derived |= {f"{name}, {axis}": k.derive(f"structural v1, axis {axis}") for name, k in parents.items() for axis in "xy"}
+    encryptions = {f"image {image_id}": scheme.position_ope(image_id) for image_id in ids}
+    return Secrets(key, high=26.0, derived=derived, encryptions=encryptions)
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: "_".join(mode.values()))
+def test_no_table_of_a_mode_is_shown_or_left(place, capfd, mode):
+    key, config = Key.load(place.key_path), DeidConfig(input_size=24, output_size=64, **mode)
+    options = ("--runner=FnApiRunner", f"--output_dir={place.root / 'out'}", f"--key={place.key_path}", *SMALL, "--limit=2")
+    assert deid.run([*options, *(f"--{name}={value}" for name, value in mode.items())]) == 0
+    said = capfd.readouterr()
+    scheme, ids = Structural(config, key), sorted(stored_ids(place))
+    image = np.random.RandomState(0).randint(0, 256, (24, 24, 3), np.uint8)
+    with pytest.raises(DeidError, match="coordinates must be at most") as caught:
+        drawing = vectorize(image, "default")
+        scheme.position_ope(ids[0])(drawing.replace(width=5000.0))
+    shown = {"variables": with_locals(caught.value), "repr": repr((scheme, scheme.position_ope(ids[0]), vars(scheme)))}
+    secrets = secrets_of_mode(key, config, ids)
+    check(secrets, {"stdout": said.out, "stderr": said.err, **shown, **place.files()})
+    for holder in (scheme, scheme.position_ope(ids[0])):
+        with pytest.raises(TypeError):
+            pickle.dumps(holder)
+    leaks = {
+        "a table": pickle.dumps(scheme.position_ope(ids[0]).encrypt_y(np.arange(60) / 10).tolist()),
+        "a key": [*secrets.forms.values()][-1],
+    }
+    assert all(secrets.found_in(leak) for leak in leaks.values())
 
 
 def test_an_encrypted_image_shows_none_of_its_numbers():

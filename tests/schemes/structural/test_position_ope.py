@@ -87,6 +87,13 @@ def test_the_domain_ends_with_a_clear_error(decimals, largest):
         encrypt.encrypt(np.array([largest * 1.01]))
 
 
+def test_a_canvas_beyond_the_domain_is_the_same_error():
+    image = VectorImage.from_paths(5000, 32, [([MOVE, CLOSE], [(1.0, 1.0)], (0, 0, 0, 255))])
+    for whole_canvas in (True, False):
+        with pytest.raises(DeidError, match="coordinates must be at most 999.9 in size .* one was 5000"):
+            PositionOPE(Key(PUBLISHED), whole_canvas=whole_canvas)(image)
+
+
 def test_points_outside_the_canvas():
     path = ([MOVE, LINE, LINE, CLOSE], [(-30.0, -3.3), (45.0, 60.0), (0.0, 32.0)], (0, 0, 0, 255))
     moved = encryption(3, 1)(VectorImage.from_paths(32, 32, [path]))
