@@ -1,0 +1,125 @@
+"""Linkers find what was planted, and nothing where nothing is."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from tfdeid.attack.attackers import LINKERS
+from tfdeid.attack.evaluate import attack
+from tfdeid.attack.linkage import Palette, PaletteDistances, keyless
+from tfdeid.attack.view import View
+from tfdeid.deidentifier import DeidConfig
+from tfdeid.key import Key
+
+CONFIG = DeidConfig(input_size=32, output_size=96)
+COUNT = 40
+UNTRAINED = ("color_histogram", "small_image", "hog", "palette", "palette_distances")
+# Turns the colour space about gray; colours that are not far from gray stay within it.
+_TURN = np.linalg.qr(np.random.RandomState(3).randn(3, 3))[0]
+
+
+def pictures(count: int, channels: int = 3, seed: int = 0) -> list[np.ndarray]:
+    """Returns smooth blobs in a few muted colours each, uint8[32, 32, C]."""
+    random = np.random.RandomState(seed)
+    made = []
+    for _ in range(count):
+        height = ndimage.gaussian_filter(random.randn(32, 32), 4)
+        layer = np.digitize(height, np.quantile(height, [0.25, 0.5, 0.75]))
+        made.append(random.randint(70, 186, (4, channels)).astype(np.uint8)[layer])
+    return made
+
+
+def view_of(images: list[np.ndarray], **changes) -> View:
+    """Returns a view whose records are traced, but not moved."""
+    ids = [str(k) for k in range(len(images))]
+    return View(records=keyless(CONFIG, images), ids=ids, config=CONFIG, public=[], **changes)
+
+
+def top1(scores: np.ndarray) -> float:
+    return float((scores.argmax(1) == np.arange(len(scores))).mean())
+
+
+@pytest.mark.parametrize("channels", (3, 1))
+@pytest.mark.parametrize("name", UNTRAINED)
+def test_what_was_traced_but_not_moved_is_linked(name, channels):
+    images = pictures(COUNT, channels)
+    scores = LINKERS[name]()(view_of(images), images)
+    assert scores.shape == (COUNT, COUNT) and scores.dtype == np.float64
+    # Four grays are little to tell images apart by, and how far apart they are is less.
+    assert top1(scores) >= (0.3 if channels == 1 and name == "palette_distances" else 0.95)
+    if name == "palette" and channels == 3:
+        assert top1(scores) == 1
+
+
+@pytest.mark.parametrize("name", UNTRAINED)
+def test_moved_records_are_linked(name):
+    case = make_case(pictures(COUNT))
+    (found,) = attack(case, [name]).linkages
+    assert found.top1.mean > 0.9 and found.top5.mean >= found.top1.mean and not found.trained
+
+
+@pytest.mark.parametrize("name", UNTRAINED)
+def test_originals_that_are_not_among_the_candidates_are_not_found(name):
+    scores = LINKERS[name]()(view_of(pictures(200)), pictures(200, seed=1))
+    # Of 200 guesses, one in 200 is right by chance.
+    assert top1(scores) < 0.04
+
+
+def test_who_can_not_tell_candidates_apart_has_to_guess():
+    case = make_case(pictures(COUNT))
+    black = np.zeros_like(case.view.records)  # No original has any.
+    (found,) = attack(dataclasses.replace(case, view=dataclasses.replace(case.view, records=black)), ["palette"]).linkages
+    assert found.top1.mean == 0 and found.top5.mean == 0
+
+
+def test_distances_of_colors_survive_a_turn_of_the_color_space():
+    images = pictures(COUNT)
+    view = view_of(images)
+    turned = dataclasses.replace(view, records=np.stack([_turned(record) for record in view.records]))
+    assert top1(PaletteDistances()(turned, images)) >= 0.9
+    assert top1(Palette()(turned, images)) < 0.2
+    assert top1(LINKERS["color_histogram"]()(turned, images)) < 0.2
+    assert top1(LINKERS["hog"]()(turned, images)) > 0.5
+
+
+def test_what_an_attacker_recovered_helps_linkers_of_shapes():
+    images = pictures(COUNT)
+    view = view_of(images)
+    noise = np.random.RandomState(0).randint(0, 256, view.records.shape, np.uint8)
+    blind = dataclasses.replace(view, records=noise)
+    for name in ("small_image", "hog"):
+        assert top1(LINKERS[name]()(blind, images)) < 0.2
+        assert top1(LINKERS[name]()(dataclasses.replace(blind, recovered=view.records), images)) > 0.9
+
+
+def test_linkers_suit_what_they_make_sense_against():
+    suited = {
+        scheme: {name for name in UNTRAINED if LINKERS[name]().suits(DeidConfig(scheme=scheme, input_size=48))}
+        for scheme in ("structural", "negative_positive", "block_shuffle")
+    }
+    assert suited["structural"] == set(UNTRAINED)
+    assert suited["negative_positive"] == {"color_histogram", "small_image", "hog"}
+    assert suited["block_shuffle"] == {"small_image", "hog"}
+
+
+def test_negatives_and_exchanged_channels_leave_a_histogram():
+    case = make_case(pictures(COUNT), dataclasses.replace(CONFIG, scheme="negative_positive", output_size=32))
+    (found,) = attack(case, ["color_histogram"]).linkages
+    # Muted colours lie close together once both ends of a scale are one.
+    assert found.top1.mean > 0.3 and found.top5.mean > 0.9
+
+
+def make_case(images: list[np.ndarray], config: DeidConfig = CONFIG):
+    from tfdeid.attack.case import make_case
+
+    # The last tenth become known pairs.
+    return make_case(images, [], pictures(8, seed=1), [], config, Key("k" * 44))
+
+
+def _turned(image: np.ndarray) -> np.ndarray:
+    turned = (image.astype(np.float64) - 127.5) @ _TURN + 127.5
+    return np.clip(np.rint(turned), 0, 255).astype(np.uint8)
