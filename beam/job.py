@@ -12,7 +12,7 @@ from etils import epath
 
 from tfdeid.data.naming import VERSION, shard_name
 from tfdeid.data.sources import Source, SourceConfig
-from tfdeid.deidentifier import DeidConfig
+from tfdeid.deidentifier import FOR_STRUCTURAL, DeidConfig
 from tfdeid.key import Key
 from tfdeid.schemes import ALGORITHM_VERSION
 
@@ -116,9 +116,10 @@ def plan_shards(job: Job, source: Source, key: Key, num_shards: int | None = Non
 def _content(job: Job) -> dict[str, Any]:
     """Returns what determines the content of the shards."""
     facts = job.facts()
-    # An option that came later than the first datasets counts where it is used: theirs are the same as ever.
-    if job.deid.axes == DeidConfig.axes:
-        del facts["deid"]["axes"]
+    # Options that came later than the first datasets count where they are used: theirs are the same as ever.
+    for name in FOR_STRUCTURAL:
+        if facts["deid"][name] == getattr(DeidConfig, name):
+            del facts["deid"][name]
     return facts
 
 

@@ -23,7 +23,7 @@ _OVERSHOOT = 4
 # Pixels a side of the blocks of the scheme block_shuffle.
 BLOCK = 4
 # Fields that no other scheme has.
-_FOR_STRUCTURAL = ("axes", "colors", "bend")
+FOR_STRUCTURAL = ("axes", "colors", "bend")
 COLORS = ("own", "keyed")
 KEY_SCOPES = ("dataset", "pool:K", "image")
 _POOL_SIZES = (2, 4096)
@@ -73,7 +73,13 @@ class DeidConfig:
         from tfdeid.schemes.structural.rasterize import BACKENDS
         from tfdeid.schemes.structural.trace_options import PRESETS
 
-        for name, known in (("scheme", SCHEMES), ("preset", PRESETS), ("backend", BACKENDS), ("axes", AXES), ("colors", COLORS)):
+        for name, known in (
+            ("scheme", SCHEMES),
+            ("preset", PRESETS),
+            ("backend", BACKENDS),
+            ("axes", AXES),
+            ("colors", COLORS),
+        ):
             if not isinstance(getattr(self, name), str) or getattr(self, name) not in known:
                 raise unknown_name(name, str(getattr(self, name)), known)
         for name, low, high in (
@@ -115,7 +121,7 @@ class DeidConfig:
                     f"key_scope {self.key_scope!r} is for the scheme structural alone, scheme was {self.scheme!r}. "
                     f"Use key_scope {other}."
                 )
-            for name in _FOR_STRUCTURAL:
+            for name in FOR_STRUCTURAL:
                 value, usual = getattr(self, name), getattr(DeidConfig, name)
                 if value != usual:
                     raise DeidError(
@@ -175,7 +181,7 @@ class DeidConfig:
         from tfdeid.schemes import PER_IMAGE_SCHEMES
 
         if scheme != "structural":
-            for name in _FOR_STRUCTURAL:
+            for name in FOR_STRUCTURAL:
                 changes.setdefault(name, getattr(DeidConfig, name))
         if scheme not in PER_IMAGE_SCHEMES or (scheme != "structural" and self.pool_size is not None):
             changes.setdefault("key_scope", DeidConfig.key_scope)

@@ -5,7 +5,6 @@ The scheme is public, so originals are put through all of it that needs no key b
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
