@@ -125,7 +125,8 @@ class DeidConfig:
                 value, usual = getattr(self, name), getattr(DeidConfig, name)
                 if value != usual:
                     raise DeidError(
-                        f"{name} {value!r} is for the scheme structural alone, scheme was {self.scheme!r}. Use {name} {usual!r}."
+                        f"{name} {value!r} is for the scheme structural alone, scheme was {self.scheme!r}. "
+                        f"Use {name} {usual!r}."
                     )
 
     def _check_scheme(self) -> None:

@@ -20,7 +20,7 @@ _REFERENCE_SIZE = 50
 
 
 class Recolor:
-    """Keeps of each pixel only which level of its image's lightness it has, blurred by noise, and paints levels in keyed colours.
+    """Keeps of each pixel only its level among its image's lightnesses, within noise, and paints levels in keyed colours.
 
     What is lost, not only hidden: hue and saturation, brightness and contrast of the whole image, and regions of few pixels.
 
