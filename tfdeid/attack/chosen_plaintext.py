@@ -19,7 +19,8 @@ class ChosenPlaintext:
     about = "has two-coloured images de-identified, one for each place of the edge between, and reads the table off"
 
     def suits(self, config: DeidConfig) -> bool:
-        return config.scheme == "structural" and config.key_scope == "dataset"
+        # Where images differ in their warps, what an id gave away says nothing of the others.
+        return config.scheme == "structural" and not config.needs_ids
 
     def __call__(self, view: View) -> Recovery:
         x = self._read(view, upright=True)

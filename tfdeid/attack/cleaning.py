@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
 from tfdeid.attack.view import RECORDS, Image, Recovery, View
 from tfdeid.attack.warp import Warp
 from tfdeid.deidentifier import DeidConfig
+from tfdeid.image import to_grayscale
 from tfdeid.parallel import parallel_map
 from tfdeid.schemes import VECTOR_SCHEMES
+from tfdeid.schemes.structural.recolor import LEVELS, LIGHTNESS
 
 # Bright gaps between paths are up to 7 pixels wide where an image of 224 was traced at 50, dark ones rarely over 3.
 _OPENING, _MEDIAN = 7 / 224, 5 / 224
@@ -39,6 +43,29 @@ class Cleaning:
 
     def __call__(self, view: View) -> Recovery:
         return Recovery(view.cleaned, [Warp.identity()] * len(view.records))
+
+
+def likely_colors(public: Sequence[Image]) -> Image:
+    """Returns uint8[256, C], what the keyed colour of each lightness most likely stands for.
+
+    The palette's lightnesses are no secret: each stands for an equal share of an image's pixels, from the darkest to the
+    lightest ones. What public images have there on average is the best guess. White stays white: no path covers it.
+    """
+    pixels = np.stack([_by_lightness(image) for image in public]).astype(np.float64)
+    parts = np.array_split(pixels.mean(0), LEVELS)
+    means = np.array([part.mean(0) for part in parts] + [np.full(pixels.shape[2], 255)])
+    knots = [*LIGHTNESS, 255]
+    return np.stack([np.rint(np.interp(np.arange(256), knots, channel)) for channel in means.T], axis=1).astype(np.uint8)
+
+
+def recolor(records: Image, public: Sequence[Image]) -> Image:
+    """Returns uint8[N, S, S, C], records with likely colours in place of keyed ones."""
+    return likely_colors(public)[np.stack(parallel_map(to_grayscale, records))[..., 0]]
+
+
+def _by_lightness(image: Image) -> Image:
+    """Returns uint8[N * N, C], the pixels from the darkest to the lightest."""
+    return image.reshape(-1, image.shape[2])[np.argsort(to_grayscale(image), axis=None, kind="stable")]
 
 
 def clean(image: Image) -> Image:

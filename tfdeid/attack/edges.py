@@ -99,7 +99,8 @@ def expected(view: View) -> tuple[Curve, Curve]:
 
 def _under_own_key(config: DeidConfig, key: Key, images: Sequence[Image]) -> Curve:
     warp = true_warps(config, key, [""])[0]
-    found = profiles(np.stack(parallel_map(Deidentifier(config, key), images)))
+    ids = [f"own {number}" for number in range(len(images))]
+    found = profiles(np.stack(parallel_map(Deidentifier(config, key), images, ids)))
     shares = np.linspace(0, 1, 501)
     places = centres(config.output_size)
     moved = warp.at(shares)

@@ -31,7 +31,8 @@ class KnownPlaintext:
         self.name = f"known_plaintext_{num_pairs}"
 
     def suits(self, config: DeidConfig) -> bool:
-        return config.scheme == "structural"
+        # Where images differ in their warps, what a pair gave away says nothing of the others.
+        return config.scheme == "structural" and not config.needs_ids
 
     def __call__(self, view: View) -> Recovery:
         warp = align(view.pairs, view.config)

@@ -55,10 +55,11 @@ class View:
 
     @functools.cached_property
     def cleaned(self) -> Image:
-        """The records without slivers, uint8[N, S, S, C]: see `tfdeid.attack.cleaning`."""
-        from tfdeid.attack.cleaning import clean_all
+        """The records without slivers, and with likely colours in place of keyed ones: see `tfdeid.attack.cleaning`."""
+        from tfdeid.attack.cleaning import clean_all, recolor
 
-        return clean_all(self.records)
+        cleaned = clean_all(self.records)
+        return recolor(cleaned, self.public) if self.config.colors == "keyed" else cleaned
 
 
 @dataclasses.dataclass(frozen=True)

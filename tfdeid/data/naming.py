@@ -63,5 +63,5 @@ def _deid_fields(config: str) -> dict[str, str]:
     rest = re.split(rf"_({others})", fields["rest"])[1:]
     found |= dict(zip(rest[::2], rest[1::2], strict=True))
     # A name says 1 for true, and TFDS's alphabet has no colon for pool:64.
-    spelled = {"grayscale": lambda value: value.replace("1", "true"), "key_scope": lambda value: value.replace("pool", "pool:")}
-    return {name: spelled.get(name, str)(value) for name, value in found.items()}
+    spelled = {name: ("1", "true") for name in ("grayscale", "bend")} | {"key_scope": ("pool", "pool:")}
+    return {name: value.replace(*spelled[name]) if name in spelled else value for name, value in found.items()}

@@ -12,6 +12,8 @@ from tfdeid.schemes.keystream import KeyStream
 
 # Levels of lightness, each of which has about as many pixels of an image as the others.
 LEVELS = 8
+# The lightness of each level's colour, on the scale of 0 to 255: not secret, so that a network sees light and dark.
+LIGHTNESS = np.linspace(30, 225, LEVELS)
 # A level's share of the pixels is 1 / LEVELS, times 1 - NOISE to 1 + NOISE by the image's id.
 _NOISE = 0.6
 # Pixels a side of the neighbourhood whose commonest level a pixel takes, at input size 50: what is smaller goes.
@@ -58,7 +60,7 @@ class Recolor:
 def _palette(key: Key) -> npt.NDArray[np.uint8]:
     """Returns uint8[LEVELS, 3]: lightness rises in even steps, hues are the key's."""
     drawn = KeyStream(key, "structural v1, palette").shares(3 * LEVELS).reshape(LEVELS, 3)
-    gray = np.linspace(30, 225, LEVELS)[:, None]
+    gray = LIGHTNESS[:, None]
     # Of a drawn direction only what leaves the lightness (Rec. 601) as it is.
     weights = np.array([0.299, 0.587, 0.114])
     hue = drawn - (drawn @ weights)[:, None]

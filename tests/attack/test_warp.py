@@ -1,0 +1,182 @@
+"""Attackers on the warp find the one that was planted: none, a linear one, a random table, a real key's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from tfdeid.attack import known_plaintext, lattice, quantile
+from tfdeid.attack.attackers import ATTACKERS
+from tfdeid.attack.case import make_case
+from tfdeid.attack.edges import Profiles, expected, own_key, profiles
+from tfdeid.attack.evaluate import attack
+from tfdeid.attack.key_known import true_warps
+from tfdeid.attack.path import likeliest_curve
+from tfdeid.attack.view import View
+from tfdeid.attack.warp import Warp
+from tfdeid.deidentifier import DeidConfig, Deidentifier
+from tfdeid.parallel import parallel_map
+from tfdeid.schemes.structural import rasterize, trace_options, vectorize
+
+CONFIG = DeidConfig(input_size=32, output_size=160)
+
+
+def pictures(count: int, seed: int = 0) -> list[np.ndarray]:
+    """Returns rectangles and discs of many places and colours, uint8[32, 32, 3]."""
+    random = np.random.RandomState(seed)
+    row, column = np.mgrid[:32, :32]
+    made = []
+    for _ in range(count):
+        image = np.full((32, 32, 3), random.randint(60, 200, 3), np.uint8)
+        for _ in range(6):
+            (y, x), (high, wide) = random.randint(0, 28, 2), random.randint(4, 14, 2)
+            disc = ((row - y) / high) ** 2 + ((column - x) / wide) ** 2 < 1
+            box = (abs(row - y) < high) & (abs(column - x) < wide)
+            image[disc if random.rand() < 0.5 else box] = random.randint(30, 220, 3)
+        made.append(image)
+    return made
+
+
+def planted(curve_x: np.ndarray, curve_y: np.ndarray, images: list[np.ndarray]) -> np.ndarray:
+    """Returns records of a warp given by where whole pixels go, as shares of the side."""
+    options, places = trace_options("default"), np.arange(33)
+
+    def one(image: np.ndarray) -> np.ndarray:
+        drawing = vectorize(image, options)
+        columns = (curve_x, curve_y)
+        points = [1000 * np.interp(drawing.points[:, k], places, columns[k]) for k in range(2)]
+        return rasterize(drawing.replace(points=np.stack(points, 1), width=1000, height=1000, stroke_width=3), 160)
+
+    return np.stack(parallel_map(one, images))
+
+
+def random_table(seed: int) -> np.ndarray:
+    gaps = np.random.RandomState(seed).gamma(10, size=32)
+    return np.concatenate([[0], np.cumsum(gaps)]) / gaps.sum()
+
+
+STRAIGHT = np.linspace(0, 1, 33)
+WARPS = {
+    "none": STRAIGHT,
+    "linear in two parts": np.interp(STRAIGHT, [0, 0.5, 1], [0, 0.42, 1]),
+    "random table": random_table(1),
+    "another": random_table(5),
+}
+
+
+@pytest.fixture(scope="module")
+def public() -> list[np.ndarray]:
+    return pictures(400, seed=9)
+
+
+@pytest.fixture(scope="module")
+def before(public):
+    return expected(View(np.zeros((1, 160, 160, 3), np.uint8), ["0"], CONFIG, public))
+
+
+@pytest.mark.parametrize("name", WARPS)
+def test_the_lattice_finds_a_planted_warp_and_quantiles_come_near(name, before):
+    curve = WARPS[name]
+    found, true = profiles(planted(curve, curve, pictures(300))), Warp(curve, curve)
+    by_lattice = lattice.read_lattice(found, before, CONFIG).error(true, CONFIG)
+    by_quantiles = quantile.match_quantiles(found, before, CONFIG).error(true, CONFIG)
+    none = Warp.identity().error(true, CONFIG)
+    # An input pixel is 5 pixels of the record.
+    assert by_lattice < 0.8
+    assert by_quantiles < max(1.6, 0.7 * none)
+
+
+def test_independent_axes_are_told_apart(public):
+    config = DeidConfig(input_size=32, output_size=160, axes="independent")
+    x, y = random_table(2), random_table(3)
+    view = View(planted(x, y, pictures(300)), [], config, public)
+    found = lattice.read_lattice(profiles(view.records), expected(view), config)
+    assert found.error(Warp(x, y), config) < 0.8 < found.error(Warp(y, x), config)
+
+
+@pytest.mark.parametrize("pairs", (1, 3))
+def test_known_pairs_give_a_planted_warp(pairs):
+    curve = random_table(4)
+    originals = pictures(pairs, seed=2)
+    found = known_plaintext.align(list(zip(originals, planted(curve, curve, originals), strict=True)), CONFIG)
+    assert found.error(Warp(curve, curve), CONFIG) < (2.5 if pairs == 1 else 1.2)
+
+
+def test_records_of_one_table_are_brought_together():
+    tables = [random_table(seed) for seed in range(4)]
+    records = np.concatenate([planted(table, table, pictures(40, seed)) for seed, table in enumerate(tables)])
+    config = DeidConfig(input_size=32, output_size=160, key_scope="pool:4")
+    groups = lattice.together(profiles(records), config, seed=0)
+    commonest = sum(np.bincount(numbers // 40).max() for numbers in groups)
+    assert sorted(np.concatenate(groups)) == list(range(160)) and commonest / 160 > 0.95
+
+
+def test_all_attackers_on_a_real_key_and_who_knows_more_errs_less(public):
+    case = make_case(pictures(150), [], public, [], CONFIG, own_key(1, 0))
+    names = ["published", "quantile", "lattice", "known_plaintext_3", "chosen_plaintext", "key_known"]
+    found = {one.attacker: one for one in attack(case, names).recoveries}
+    errors = {name: one.table_error for name, one in found.items()}
+    assert errors["key_known"] == 0 and errors["chosen_plaintext"] < 0.6
+    assert errors["lattice"] < 0.8 < errors["published"] and errors["known_plaintext_3"] < errors["published"]
+    assert found["published"].ssim.mean < found["lattice"].ssim.mean
+    assert found["lattice"].ssim.mean == pytest.approx(found["key_known"].ssim.mean, abs=0.05)
+    assert found["published"].gap_closed == 0 < found["lattice"].gap_closed_cleaned < 1.05
+    assert "31 chosen images" in found["chosen_plaintext"].note
+
+
+@pytest.mark.parametrize("name", ATTACKERS)
+def test_nobody_gets_what_they_are_not_said_to_know(name, monkeypatch):
+    """The key, the oracle and the originals reach only those that say so."""
+    import tfdeid.attack.evaluate as evaluate
+
+    case = make_case(pictures(30), [], pictures(20, seed=5), [], CONFIG, own_key(1, 0))
+    attacker = ATTACKERS[name]()
+    view = evaluate._granted(attacker, case)
+    assert (view.key is not None) == (attacker.knows == "key")
+    assert (view.oracle is not None) == (attacker.knows == "oracle")
+    assert len(view.pairs) == (min(attacker.num_pairs, len(case.pairs)) if attacker.knows == "pairs" else 0)
+    hidden = {original.tobytes() for original in case.originals}
+    assert not hidden & {image.tobytes() for image in [*view.public, *(original for original, _ in view.pairs)]}
+
+
+def test_true_warps_are_those_of_the_scheme():
+    config = DeidConfig(input_size=32, output_size=160, axes="independent", key_scope="image")
+    key = own_key(2, 0)
+    (warp,) = true_warps(config, key, ["some id"])
+    image = np.full((32, 32, 3), 40, np.uint8)
+    image[:, 11:] = 200
+    record = Deidentifier(config, key)(image, "some id")
+    edge = (record[80, :, 0] < 120).sum() / 160
+    assert edge == pytest.approx(np.interp(11 / 32, np.linspace(0, 1, len(warp.x)), warp.x), abs=1 / 160)
+    assert np.all(np.diff(warp.x) > 0) and not np.allclose(warp.x, warp.y, atol=1e-3)
+
+
+def test_undoing_is_the_inverse_of_warping():
+    ramp = ndimage.zoom(np.random.RandomState(0).rand(6, 6), 160 / 6, order=3)
+    image = np.clip(255 * ramp, 0, 255).astype(np.uint8)[..., None]
+    warp = Warp(random_table(6), random_table(7))
+    places = [160 * line - 0.5 for line in warp.at((np.arange(160) + 0.5) / 160)]
+    expected_image = ndimage.map_coordinates(image[..., 0].astype(float), np.meshgrid(*places[::-1], indexing="ij"), order=1)
+    inner = slice(4, -4)
+    assert np.abs(warp.undo(image)[inner, inner, 0] - expected_image[inner, inner]).max() <= 0.51
+    assert np.array_equal(Warp.identity().undo(image), image)
+
+
+def test_the_likeliest_curve_follows_a_clear_score():
+    curve = random_table(8)
+    positions = np.rint(curve * 400).astype(int)
+    score = np.full((33, 401), -50.0)
+    score[np.arange(33), positions] = 0
+    found = likeliest_curve(score, CONFIG)
+    assert np.array_equal(np.rint(found * 400).astype(int), positions)
+
+
+def test_noise_tells_nothing(before):
+    """Records without edges at lattice places leave no more than the prior: no warp is made up."""
+    random = np.random.RandomState(0)
+    records = random.randint(0, 255, (50, 160, 160, 3)).astype(np.uint8)
+    found = lattice.read_lattice(profiles(records), before, CONFIG)
+    assert np.all(np.diff(found.x) > 0)
+    flat = Profiles(np.full((50, 159), 1 / 159), np.full((50, 159), 1 / 159))
+    assert lattice.read_lattice(flat, (np.linspace(0, 1, 501),) * 2, CONFIG).error(Warp.identity(), CONFIG) < 1
