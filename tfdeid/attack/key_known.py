@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfdeid.attack.unstretch import unstretch
 from tfdeid.attack.view import KEY, Image, Recovery, View
 from tfdeid.attack.warp import Warp
 from tfdeid.deidentifier import DeidConfig
@@ -53,14 +54,14 @@ def _warp(ope: PositionOPE, config: DeidConfig) -> Warp:
 
 
 def _decrypt(view: View, key: Key) -> Image:
-    """Undoes a rival's mask; the stretching is undone by resizing back, which is nearly exact."""
+    """Undoes the stretching and a rival's mask."""
     from tfdeid.schemes.block_shuffle import BlockShuffle
     from tfdeid.schemes.negative_positive import NegativePositive
 
     config = view.config
     scheme = NegativePositive(config, key) if config.scheme == "negative_positive" else BlockShuffle(config, key)
 
-    def one(record: Image, image_id: str) -> Image:
-        return resize(scheme.decrypt(resize(record, config.input_size), image_id), config.output_size)
+    def one(encrypted: Image, image_id: str) -> Image:
+        return resize(scheme.decrypt(encrypted, image_id), config.output_size)
 
-    return np.stack(parallel_map(one, view.records, view.ids))
+    return np.stack(parallel_map(one, unstretch(view.records, config.input_size), view.ids))
