@@ -63,7 +63,7 @@ class DeidConfig:
     """For structural: shared, x and y are warped alike, as in the paper; or independent, which is not in the paper."""
     colors: str = "own"
     """For structural: own, each image's as they are, as in the paper; or keyed, which is not in the paper: colours that the key
-    draws stand for 8 levels of lightness, so that hue, brightness and contrast are lost."""
+    draws stand for 4 levels of lightness, so that hue, brightness and contrast are lost."""
     bend: bool = False
     """For structural, not in the paper: turn, shift, mirror and bend each image by its id, as no table of an axis undoes."""
 

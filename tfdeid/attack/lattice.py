@@ -52,13 +52,15 @@ def together(found: Profiles, config: DeidConfig, seed: int) -> list[npt.NDArray
     if config.key_scope == "image":
         return [np.array([number]) for number in range(count)]
     tables = min(int(config.key_scope.partition(":")[2]), count)
-    sharp = [np.apply_along_axis(_sharpness, 1, profile, config) for profile in found]
+    # Single records have no edges in most places, which says nothing; hence the floor, two thirds of the mean.
+    floor = 2 / 3 / (config.output_size - 1)
+    sharp = [np.apply_along_axis(_above_level, 1, profile, config, floor) for profile in found]
     features = sharp[0] + sharp[1] if config.axes == "shared" else np.concatenate(sharp, axis=1)
     cluster = spherical_k_means(features, tables, seed)
     return [numbers for k in range(tables) if (numbers := np.flatnonzero(cluster == k)).size]
 
 
-def spherical_k_means(features: Curve, count: int, seed: int, restarts: int = 8, rounds: int = 30) -> npt.NDArray[np.intp]:
+def spherical_k_means(features: Curve, count: int, seed: int, restarts: int = 16, rounds: int = 30) -> npt.NDArray[np.intp]:
     """Returns intp[N], the cluster of each of float64[N, F], by the cosine of their angle; the best of some restarts."""
     random = np.random.RandomState(seed)
     points = features - features.mean(0)
@@ -109,13 +111,17 @@ def read_lattice(found: Profiles, before: tuple[Curve, Curve], config: DeidConfi
 
 
 def _sharpness(profile: Curve, config: DeidConfig) -> Curve:
-    """Returns float64[STEPS * S + 1], at each position how far edges pile up there, as the log of a share of their level."""
+    """Returns float64[STEPS * S + 1], at each position how far edges pile up there."""
     size = config.output_size
-    width = max(3, int(_LEVEL * size / config.input_size) | 1)
+    return np.interp(np.arange(_STEPS * size + 1) / _STEPS, np.arange(1, size), _above_level(profile, config, 1e-6))
+
+
+def _above_level(profile: Curve, config: DeidConfig, floor: float) -> Curve:
+    """Returns float64[S - 1], the log of a profile as a share of its level, both raised by a floor."""
+    width = max(3, int(_LEVEL * config.output_size / config.input_size) | 1)
     padded = np.pad(profile, width // 2, mode="reflect")
     level = np.convolve(padded, np.ones(width) / width, mode="valid")
-    sharp = np.log((profile + 1e-6) / (level + 1e-6))
-    return np.interp(np.arange(_STEPS * size + 1) / _STEPS, np.arange(1, size), sharp)
+    return np.log((profile + floor) / (level + floor))
 
 
 def _fit(sharp: Curve, near: Curve, config: DeidConfig) -> Curve:

@@ -13,7 +13,7 @@ from tfdeid.schemes.structural.vector_image import VectorImage
 _TANGENT_OF_HALF_TURN = 0.1317
 _SHIFT = 0.1
 # Beside that, the points of a grid of 4 x 4 go up to this share of the side in any direction, and what lies between with them.
-_GRID, _REACH = 4, 0.06
+_GRID, _REACH = 4, 0.12
 
 
 class Bend:

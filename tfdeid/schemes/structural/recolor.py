@@ -11,7 +11,7 @@ from tfdeid.key import Key
 from tfdeid.schemes.keystream import KeyStream
 
 # Levels of lightness, each of which has about as many pixels of an image as the others.
-LEVELS = 8
+LEVELS = 4
 # The lightness of each level's colour, on the scale of 0 to 255: not secret, so that a network sees light and dark.
 LIGHTNESS = np.linspace(30, 225, LEVELS)
 # A level's share of the pixels is 1 / LEVELS, times 1 - NOISE to 1 + NOISE by the image's id.
