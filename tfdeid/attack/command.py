@@ -205,7 +205,7 @@ def _trained_judge(case: Case) -> Judge:
     from tfdeid.attack.judge import train_judge
 
     view = case.view
-    return train_judge(view.public, view.public_labels, view.records.shape[1], view.seed)
+    return train_judge(view.public, view.public_labels, seed=view.seed)
 
 
 def _command(arguments: argparse.Namespace) -> str:
