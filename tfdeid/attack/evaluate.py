@@ -118,11 +118,11 @@ def _granted(attacker: Attacker, case: Case) -> View:
     """Returns the view with what the attacker is said to know, and no more."""
     view = case.view
     if attacker.knows == PAIRS:
-        return dataclasses.replace(view, pairs=case.pairs[: attacker.num_pairs])
+        return view.knowing(pairs=case.pairs[: attacker.num_pairs])
     if attacker.knows == ORACLE:
-        return dataclasses.replace(view, oracle=_oracle(case))
+        return view.knowing(oracle=_oracle(case))
     if attacker.knows == KEY:
-        return dataclasses.replace(view, key=case.key)
+        return view.knowing(key=case.key)
     return view
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tfdeid.attack.edges import Profiles, expected, profiles
+from tfdeid.attack.edges import Profiles
 from tfdeid.attack.path import likeliest_curve
 from tfdeid.attack.quantile import match_quantiles
 from tfdeid.attack.view import RECORDS, Recovery, View
@@ -32,7 +32,7 @@ class Lattice:
         return config.scheme == "structural"
 
     def __call__(self, view: View) -> Recovery:
-        found, before = profiles(view.records), expected(view)
+        found, before = view.edges, view.expected_edges
         warps: list[Warp] = [Warp.identity()] * len(view.records)
         groups = together(found, view.config, view.seed)
         for numbers in groups:

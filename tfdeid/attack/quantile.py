@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfdeid.attack.edges import Profiles, centres, cumulated, expected, profiles
+from tfdeid.attack.edges import Profiles, centres, cumulated
 from tfdeid.attack.view import RECORDS, Recovery, View
 from tfdeid.attack.warp import Curve, Warp, undo_all
 from tfdeid.deidentifier import DeidConfig
@@ -22,7 +22,7 @@ class Quantile:
         return config.scheme == "structural"
 
     def __call__(self, view: View) -> Recovery:
-        warp = match_quantiles(profiles(view.records), expected(view), view.config)
+        warp = match_quantiles(view.edges, view.expected_edges, view.config)
         return Recovery(undo_all(warp, view.cleaned), [warp] * len(view.records))
 
 

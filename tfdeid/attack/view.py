@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,8 @@ import numpy.typing as npt
 from tfdeid.deidentifier import DeidConfig
 
 if TYPE_CHECKING:
-    from tfdeid.attack.warp import Warp
+    from tfdeid.attack.edges import Profiles
+    from tfdeid.attack.warp import Curve, Warp
     from tfdeid.key import Key
 
 Image = npt.NDArray[np.uint8]
@@ -60,6 +61,29 @@ class View:
 
         cleaned = clean_all(self.records)
         return recolor(cleaned, self.public) if self.config.colors == "keyed" else cleaned
+
+    @functools.cached_property
+    def edges(self) -> Profiles:
+        """Where the records' edges lie."""
+        from tfdeid.attack.edges import profiles
+
+        return profiles(self.records)
+
+    @functools.cached_property
+    def expected_edges(self) -> tuple[Curve, Curve]:
+        """Where edges lie in images of this kind before any warp: see `tfdeid.attack.edges.expected`."""
+        from tfdeid.attack.edges import expected
+
+        return expected(self)
+
+    def knowing(self, **more: Any) -> View:
+        """Returns the same with more known, without working out again what follows from the records."""
+        known = dataclasses.replace(self, **more)
+        known.__dict__.update({name: self.__dict__[name] for name in _WORKED_OUT if name in self.__dict__})
+        return known
+
+
+_WORKED_OUT = ("cleaned", "edges", "expected_edges")
 
 
 @dataclasses.dataclass(frozen=True)
