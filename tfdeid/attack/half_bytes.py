@@ -16,6 +16,7 @@ MIDDLE = 7.5
 
 # From a block to itself, to the next one on the right, and to the one below.
 _STEPS = ((0, 0), (0, 1), (1, 0))
+_ROUNDS = 20
 
 Halves = npt.NDArray[np.uint8]
 _Moments = list[npt.NDArray[np.float64]]
@@ -233,14 +234,16 @@ def _anneal(odd, even, seen_odd, seen_even, rewards, at, sign, steps, hot, cold,
             sign[at[i]] = -sign[at[i]]
         else:
             at[i], at[j] = at[j], at[i]
-    changed, least = True, 1e-3 * cold
-    while changed:
+    # Gains are rounded to 24 bits, so that without an end two halves may change places for ever.
+    for _ in range(_ROUNDS):
         changed = False
         for i in range(count):
-            if _flip_gain(odd, seen_odd, rewards, at, sign, i) > least:
+            if _flip_gain(odd, seen_odd, rewards, at, sign, i) > 0:
                 sign[at[i]] = -sign[at[i]]
                 changed = True
             for j in range(i):
-                if _swap_gain(odd, even, seen_odd, seen_even, rewards, at, sign, i, j) > least:
+                if _swap_gain(odd, even, seen_odd, seen_even, rewards, at, sign, i, j) > 0:
                     at[i], at[j] = at[j], at[i]
                     changed = True
+        if not changed:
+            break
