@@ -48,7 +48,7 @@ class Structural:
         self._bend = Bend(key) if config.bend else None
         self._options = trace_options(config.preset, seed=config.seed)
         if self._recolor is not None:
-            # The pixels have the palette's colours, which one round of clustering leaves as they are. The preset's own do not count.
+            # The pixels have the palette's colours, and one round of clustering leaves them; the preset's are not used.
             palette = tuple(tuple(map(int, color)) for color in self._recolor.palette)
             self._options = dataclasses.replace(self._options, palette=palette, colorquantcycles=1, mincolorratio=0.0)
         self._pool: dict[int, PositionOPE] = {}
