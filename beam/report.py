@@ -35,7 +35,7 @@ def beginning(
         cores = os.cpu_count() or 1
         if cores > 1 and len(todo) > 4 and not any(argument.startswith("--direct_num_workers") for argument in beam_argv):
             lines.append(f"one worker; --direct_running_mode=multi_processing --direct_num_workers=0 uses all {cores} cores")
-    if job.deid.scheme == "structural" and job.deid.needs_ids:
+    if job.deid.scheme == "structural" and job.deid.key_scope != "dataset":
         lines.append(_cost_of_tables(job.deid, sum(task.stop - task.start for task in todo)))
     return "\n".join(lines)
 

@@ -12,6 +12,7 @@ from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.image import decode_image
 from tfdeid.key import Key
+from tfdeid.schemes import ids_for
 
 
 class Deidentify(beam.PTransform):
@@ -23,7 +24,7 @@ class Deidentify(beam.PTransform):
     An image that can't be de-identified raises DeidError. To route such elements elsewhere, use the DoFn:
     `beam.ParDo(DeidentifyFn(config, key)).with_exception_handling()`.
 
-    Elements carry no ids, so a configuration with another `key_scope` than "dataset" is a DeidError.
+    Elements carry no ids, so a configuration that `needs_ids` (with another `key_scope` than "dataset", say) is a DeidError.
 
     Args:
       config: what to do.
@@ -47,9 +48,10 @@ class DeidentifyFn(beam.DoFn):
         if isinstance(key, Key):
             raise DeidError("Deidentify takes a key reference, not a Key. Save the key with Key.save(path) and pass the path.")
         if config.needs_ids:
+            given, usual = ids_for(config)
             raise DeidError(
-                f"Deidentify knows no ids of images, which key_scope {config.key_scope!r} needs. Use key_scope 'dataset', or "
-                "call Deidentifier(config, key)(image, image_id) in a step of your own."
+                f"Deidentify knows no ids of images, which {given} needs. Use {usual}, or call "
+                "Deidentifier(config, key)(image, image_id) in a step of your own."
             )
         self._config = config
         self._key_reference = key

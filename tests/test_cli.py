@@ -117,6 +117,20 @@ def test_vector_documents_are_those_of_the_picture_where_each_image_has_its_own_
         np.testing.assert_array_equal(shown, rasterize(document, 224))
 
 
+def test_vector_documents_hold_keyed_colours_and_bends(tmp_path):
+    main(["keygen", "--output", str(tmp_path / "key")])
+    (tmp_path / "c.yaml").write_text("deid: {colors: keyed, bend: true}")
+    options = ["--config", str(tmp_path / "c.yaml"), "--key", str(tmp_path / "key"), "--output", str(tmp_path / "p.png")]
+    assert main(["preview", _astronaut(), *options, "--svg", str(tmp_path / "svg")]) == 0
+    plain, encrypted = ((tmp_path / "svg" / name).read_text() for name in ("1.svg", "1.encrypted.svg"))
+    assert PositionOPE(Key.load(tmp_path / "key")).encrypt_svg(plain) == encrypted != plain
+    before, after = VectorImage.from_svg(plain), VectorImage.from_svg(encrypted)
+    assert before.width == 50 and before.points.min() < 0 and len(np.unique(before.colors, axis=0)) <= 4
+    top, left = 8 + 2 * 232, 120
+    shown = np.asarray(Image.open(tmp_path / "p.png"))[top : top + 224, left : left + 224]
+    np.testing.assert_array_equal(shown, rasterize(after, 224))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -94,6 +94,22 @@ def test_masks_of_images_need_their_ids(key, scheme, scope):
             call()
 
 
+@pytest.mark.parametrize(
+    ("options", "given", "usual"),
+    [
+        ({"colors": "keyed"}, "colors 'keyed'", "colors 'own'"),
+        ({"bend": True}, "bend True", "bend False"),
+        ({"key_scope": "image", "bend": True}, "key_scope 'image' and bend True", "key_scope 'dataset' and bend False"),
+    ],
+)
+def test_messages_name_the_options_that_need_ids(key, options, given, usual):
+    deidentify = Deidentifier(DeidConfig(**SMALL, **options), key)
+    assert deidentify.config.needs_ids and deidentify.config.per_image() == options
+    for call in (lambda: deidentify(COLOR), lambda: list(deidentify.map([COLOR]))):
+        with pytest.raises(DeidError, match=f"with {given} needs the id of each image, none was given.* or use {usual}"):
+            call()
+
+
 @pytest.mark.parametrize("scheme", ["structural", "vectorized", "plain", "negative_positive", "block_shuffle"])
 def test_with_one_mask_ids_are_of_no_account(key, scheme):
     deidentify = Deidentifier(DeidConfig(scheme, **SMALL), key)
@@ -157,6 +173,11 @@ def test_plain_is_bicubic_twice():
             "axes 'independent' is for the scheme structural alone, scheme was 'plain'",
         ),
         ({"axes": "independant"}, "Did you mean 'independent'"),
+        ({"colors": "keys"}, "Did you mean 'keyed'"),
+        ({"colors": ["keyed"]}, "unknown colors"),
+        ({"bend": 1}, "bend must be true or false, bend was 1"),
+        ({"scheme": "negative_positive", "colors": "keyed"}, "colors 'keyed' is for the scheme structural alone"),
+        ({"scheme": "vectorized", "bend": True}, "bend True is for the scheme structural alone, .*Use bend False"),
         ({"scheme": "block_shuffle"}, "multiple of 4"),
         ({"input_size": 996}, "at most 995 at coordinate_decimals 1"),
         ({"input_size": 100, "coordinate_decimals": 2}, "at most 95 at coordinate_decimals 2"),
@@ -173,6 +194,7 @@ def test_config_names():
     assert DeidConfig("block_shuffle", 28, 28, key_scope="image").name == "block_shuffle_28_28_key_scopeimage"
     assert DeidConfig(coordinate_decimals=0).name == "structural_50_224_coordinate_decimals0"
     assert DeidConfig(key_scope="pool:64").name == "structural_50_224_key_scopepool64"
+    assert DeidConfig(colors="keyed", bend=True).name == "structural_50_224_colorskeyed_bend1"
     both = DeidConfig(key_scope="image", axes="independent")
     assert both.name == "structural_50_224_key_scopeimage_axesindependent"
     assert hash(both) == hash(DeidConfig(axes="independent", key_scope="image")) != hash(DeidConfig())
@@ -180,7 +202,7 @@ def test_config_names():
 
 
 def test_another_scheme_takes_of_a_configuration_what_it_has():
-    strong = DeidConfig(key_scope="pool:8", axes="independent", input_size=48)
+    strong = DeidConfig(key_scope="pool:8", axes="independent", colors="keyed", bend=True, input_size=48)
     assert strong.with_scheme("structural") == strong
     for scheme in ("plain", "vectorized", "block_shuffle"):
         assert strong.with_scheme(scheme) == DeidConfig(scheme, 48)

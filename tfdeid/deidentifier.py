@@ -25,6 +25,8 @@ BLOCK = 4
 # Fields that no other scheme has.
 FOR_STRUCTURAL = ("axes", "colors", "bend")
 COLORS = ("own", "keyed")
+# Fields that, unless they have their default, make what is done to an image depend on its id.
+_BY_ID = ("key_scope", "colors", "bend")
 KEY_SCOPES = ("dataset", "pool:K", "image")
 _POOL_SIZES = (2, 4096)
 # Fields that a configuration's name begins with, whatever their values.
@@ -63,7 +65,7 @@ class DeidConfig:
     """For structural: shared, x and y are warped alike, as in the paper; or independent, which is not in the paper."""
     colors: str = "own"
     """For structural: own, each image's as they are, as in the paper; or keyed, which is not in the paper: colours that the key
-    draws stand for 4 levels of lightness, so that hue, brightness and contrast are lost."""
+    draws stand for 4 levels of lightness, so that hue, brightness and contrast are lost, and the preset's own do not count."""
     bend: bool = False
     """For structural, not in the paper: turn, shift, mirror and bend each image by its id, as no table of an axis undoes."""
 
@@ -98,7 +100,7 @@ class DeidConfig:
         self._check_scheme()
 
     def _check_key_scope(self) -> None:
-        """Raises DeidError if `key_scope` or `axes` is unknown or not for the scheme."""
+        """Raises DeidError if `key_scope`, or an option of structural alone, is unknown or not for the scheme."""
         from tfdeid.schemes import PER_IMAGE_SCHEMES
 
         if isinstance(self.key_scope, str) and self.key_scope.startswith("pool"):
@@ -141,11 +143,22 @@ class DeidConfig:
                 f"input_size must be a multiple of {BLOCK} for the scheme 'block_shuffle', which works on blocks of {BLOCK} x "
                 f"{BLOCK} pixels; input_size was {self.input_size}. Use {f'{below} or ' if below else ''}{below + BLOCK}."
             )
+        if self.scheme == "structural":
+            self._check_input_size()
+
+    def _check_input_size(self) -> None:
+        """Raises DeidError if there may be coordinates that are too large for the encryption."""
+        from tfdeid.schemes.structural.bend import largest_size
+
         largest = 9999 // 10**self.coordinate_decimals - _OVERSHOOT
-        if self.scheme == "structural" and self.input_size > largest:
+        where, why = f"coordinate_decimals {self.coordinate_decimals}", "curves reach some pixels"
+        if self.bend:
+            largest = largest_size(9999 / 10**self.coordinate_decimals, _OVERSHOOT)
+            where, why = f"{where} with bend", "a bend moves much"
+        if self.input_size > largest:
             raise DeidError(
-                f"input_size must be at most {largest} at coordinate_decimals {self.coordinate_decimals}, since the encryption "
-                f"takes numbers up to 9999 and curves reach some pixels beyond the canvas; input_size was {self.input_size}."
+                f"input_size must be at most {largest} at {where}, since the encryption takes numbers up to 9999 and {why} "
+                f"beyond the canvas; input_size was {self.input_size}."
             )
 
     @property
@@ -161,7 +174,11 @@ class DeidConfig:
     @property
     def needs_ids(self) -> bool:
         """Whether what is done to an image depends on its id."""
-        return self.key_scope != "dataset" or self.colors == "keyed" or self.bend
+        return bool(self.per_image())
+
+    def per_image(self) -> dict[str, Any]:
+        """Returns the fields by which what is done to an image depends on its id, with their values; {} if by none."""
+        return {name: getattr(self, name) for name in _BY_ID if getattr(self, name) != getattr(DeidConfig, name)}
 
     @property
     def pool_size(self) -> int | None:
@@ -218,8 +235,8 @@ class Deidentifier:
 
         Args:
           image: uint8, or floats in [0, 1] which become floor(255 * x + 1/2); [H, W, 3], [H, W, 1] or [H, W].
-          image_id: the image's id, needed with a `key_scope` other than "dataset", else of no account; no other image may have
-            it.
+          image_id: the image's id, needed with a `key_scope` other than "dataset", `colors` "keyed" or `bend`, else of no
+            account; no other image may have it.
 
         Returns:
           uint8[S, S, C]; C is 1 for a gray image (or with `grayscale`), else 3.
@@ -254,7 +271,7 @@ class Deidentifier:
           One result an image. At most a few images a thread are in memory at a time.
 
         Raises:
-          DeidError: as a call; always with a `key_scope` other than "dataset", since no ids are given.
+          DeidError: as a call; always where the configuration `needs_ids`, since none are given.
         """
         num_threads = num_threads or os.cpu_count() or 1
         images = iter(images)

@@ -60,7 +60,8 @@ def _image_id(index: int) -> str:
 def write_svg(images: Sequence[np.ndarray], config: DeidConfig, key: Key, folder: pathlib.Path) -> list[pathlib.Path]:
     """Writes each image's vector document before and after the encryption of its positions; returns the paths.
 
-    Where each image has a warp of its own, it is that of the image in `preview`.
+    Where what is done to an image depends on its id, it is that of the image in `preview`. Keyed colours and bends come before
+    the encryption, and are in both documents.
 
     The two together give the key's table away, so they are for the owner alone (0600), and a warning says so.
 
@@ -73,7 +74,6 @@ def write_svg(images: Sequence[np.ndarray], config: DeidConfig, key: Key, folder
     Raises:
       DeidError: the scheme makes no vector documents.
     """
-    from tfdeid.schemes.structural import trace_options, vectorize
     from tfdeid.schemes.structural.scheme import Structural
 
     if config.scheme != "structural":
@@ -82,12 +82,13 @@ def write_svg(images: Sequence[np.ndarray], config: DeidConfig, key: Key, folder
         f"the documents in {folder} are as good as the key: whoever has one with its encrypted form can undo the warp.",
         stacklevel=2,
     )
-    options, scheme = trace_options(config.preset, seed=config.seed), Structural(config, key)
+    scheme = Structural(config, key)
     prepare = Deidentifier(config.with_scheme("vectorized")).prepare
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, image in enumerate(images, 1):
-        drawing, ope = vectorize(prepare(image), options), scheme.position_ope(_image_id(number - 1))
+        image_id = _image_id(number - 1)
+        drawing, ope = scheme.drawing(prepare(image), image_id), scheme.position_ope(image_id)
         for ending, document in (("svg", drawing.to_svg()), ("encrypted.svg", ope(drawing).to_svg())):
             path = folder / f"{number}.{ending}"
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -80,7 +80,7 @@ def test_schemes_without_a_vector_form(images):
 
 def test_images_are_measured_in_every_mode(images, key):
     one_warp = measure(images[:3], DeidConfig(input_size=16, output_size=32), key)
-    for options in ({"key_scope": "image"}, {"key_scope": "pool:2", "axes": "independent"}):
+    for options in ({"key_scope": "image"}, {"key_scope": "pool:2", "axes": "independent"}, {"colors": "keyed", "bend": True}):
         config = DeidConfig(input_size=16, output_size=32, **options)
         found = measure(images[:3], config, key)
         assert found.ssim_vec == one_warp.ssim_vec and found.l2 != one_warp.l2

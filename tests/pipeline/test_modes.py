@@ -34,6 +34,7 @@ def records(data_dir, name: str) -> dict[str, np.ndarray]:
             {"key_scope": "image", "axes": "independent"},
             "key_scope image: a table for each image, about 24 ms each: 0.4 s more of one core in all",
         ),
+        ({"colors": "keyed", "bend": True}, None),
     ],
 )
 def test_a_dataset_in_each_mode(deid, tmp_path, key_path, capsys, options, said):
@@ -49,7 +50,7 @@ def test_a_dataset_in_each_mode(deid, tmp_path, key_path, capsys, options, said)
         image_id = key.hmac(source.name, "test", example.source_id)[:16].hex()
         image = decode_image(example.image) if isinstance(example.image, bytes) else example.image
         np.testing.assert_array_equal(found[image_id], deidentify(image, image_id))
-    flags = " ".join(f"--{name} {value}" for name, value in options.items())
+    flags = " ".join(f"--{name} {str(value).lower() if value is True else value}" for name, value in options.items())
     assert making_command(name) == f"python -m beam.deid --scheme structural --input_size 24 --output_size 32 {flags}"
 
     checked = verify(name, str(tmp_path / "out"), Owner(key, "lfw_subset"))

@@ -94,6 +94,11 @@ def test_load_returns_what_tfds_returns(sample):
             "c_deid/structural_32_64_coordinate_decimals0_grayscale1",
             "64 --coordinate_decimals 0 --grayscale true",
         ),
+        ("c_deid/structural_32_64_colorskeyed_bend1", "64 --colors keyed --bend true"),
+        (
+            "cifar10_deid/structural_32_224_coordinate_decimals0_colorskeyed_bend1",
+            "--config configs/cifar10_structural_strong.yaml",
+        ),
         ("imagenet2012_deid/structural_32_224", "--config configs/imagenet139_structural.yaml"),
     ],
 )

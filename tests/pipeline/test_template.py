@@ -44,6 +44,8 @@ EXAMPLES = {
     "seed": (["0", "7"], ["-1"]),
     "key_scope": (["dataset", "image", "pool:64"], ["images", "pool", "pool:x", "pool:0", "pool:99999"]),
     "axes": (["shared", "independent"], ["both"]),
+    "colors": (["own", "keyed"], ["gray"]),
+    "bend": (["false", "true"], ["True", "1"]),
     "file_format": (["tfrecord", "array_record"], ["parquet"]),
     "num_shards": (["2503"], ["0"]),
     "mode": (["fail", "resume", "overwrite"], ["go"]),

@@ -63,6 +63,13 @@ def test_masks_of_images_are_refused(key_path, config):
         Deidentify(config, str(key_path))
 
 
+def test_options_that_need_ids_are_named(key_path):
+    with pytest.raises(DeidError, match="which colors 'keyed' and bend True needs. Use colors 'own' and bend False, or call"):
+        Deidentify(DeidConfig(colors="keyed", bend=True), str(key_path))
+    with pytest.raises(DeidError, match="which bend True needs. Use bend False, or call"):
+        Deidentify(DeidConfig(bend=True), str(key_path))
+
+
 def test_failures_can_be_routed_elsewhere(key_path):
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         step = beam.ParDo(DeidentifyFn(CONFIG, str(key_path))).with_exception_handling()

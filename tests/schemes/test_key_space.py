@@ -50,6 +50,17 @@ def test_whether_the_values_are_those_of_all_images():
     assert str(pool).endswith("the key fixes 4,008 values, in 8 tables of which each image gets one") and not pool.each_image
 
 
+def test_what_each_image_has_beside():
+    space = key_space(DeidConfig(colors="keyed", bend=True))
+    assert (space.fixed_values, space.more_each) == (501, 39)
+    assert str(space).endswith("the key fixes 501 values, the same for all images, and 39 more for each image")
+    assert [key_space(config).more_each for config in (DeidConfig(), DeidConfig(colors="keyed"), DeidConfig(bend=True))] == [
+        0,
+        3,
+        36,
+    ]
+
+
 def test_notes_tell_images_from_keys():
     for scheme in ("structural", "negative_positive", "block_shuffle"):
         assert "256 random bits" in key_space(DeidConfig(scheme, 32)).note

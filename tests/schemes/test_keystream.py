@@ -61,6 +61,16 @@ def test_no_number_is_favoured(fixed_key, bound):
     assert (np.abs(counts - 1000) < 5 * np.sqrt(1000)).all()
 
 
+def test_shares_are_four_bytes_each_over_two_to_the_32(fixed_key):
+    stream = bytes(itertools.islice(reference_bytes(fixed_key, "x"), 4 * 1000))
+    expected = [int.from_bytes(stream[k : k + 4], "little") / 2**32 for k in range(0, len(stream), 4)]
+    found = KeyStream(fixed_key, "x").shares(1000)
+    assert found.dtype == np.float64 and found.tolist() == expected
+    assert ((found * 2**32) % 1 == 0).all() and found.min() >= 0 and found.max() < 1 and abs(found.mean() - 0.5) < 0.05
+    parts = KeyStream(fixed_key, "x")
+    assert np.concatenate([parts.shares(count) for count in (1, 0, 7)]).tolist() == expected[:8]
+
+
 def test_permutations_are_fisher_and_yates(fixed_key):
     order, stream = list(range(96)), reference_bytes(fixed_key, "x")
     for last, chosen in zip(range(95, 0, -1), reference_below(stream, list(range(96, 1, -1))), strict=True):

@@ -33,7 +33,8 @@ from tests.security.forms import Secrets
 from tfdeid import DeidConfig, Deidentifier, DeidError, Key
 from tfdeid.data.example import record_id
 from tfdeid.data.sources import SourceConfig, open_source
-from tfdeid.image import decode_image
+from tfdeid.image import decode_image, to_grayscale
+from tfdeid.schemes.keystream import KeyStream
 from tfdeid.schemes.structural import PositionOPE, vectorize
 from tfdeid.schemes.structural.scheme import Structural
 
@@ -256,6 +257,42 @@ def test_no_table_of_a_mode_is_shown_or_left(place, capfd, mode):
         "a key": [*secrets.forms.values()][-1],
     }
     assert all(secrets.found_in(leak) for leak in leaks.values())
+
+
+def numbers_of_images(key: Key, ids: Iterable[str]) -> dict[str, bytes]:
+    """Returns the forms that an image's draws may have got anywhere in: as drawn, as numbers, as an array, as their subkey."""
+    found = {}
+    for label in [f"{what} of image {image_id}" for image_id in ids for what in ("bend", "levels")]:
+        drawn = KeyStream(key, f"structural v1, {label}").shares(4)
+        found |= {f"subkey, {label}": key.subkey(f"structural v1, {label}"), f"array, {label}": drawn[:2].tobytes()}
+        for number in (*drawn.tolist(), *(2 * drawn - 1).tolist()):
+            found[f"{number}, {label}"] = repr(number).encode()
+    return found
+
+
+def test_draws_of_images_are_not_shown_or_left_but_colours_are_no_secret(place, capfd):
+    key, config = Key.load(place.key_path), DeidConfig(input_size=24, output_size=64, colors="keyed", bend=True)
+    options = ("--runner=FnApiRunner", f"--output_dir={place.root / 'out'}", f"--key={place.key_path}", *SMALL, "--limit=2")
+    assert deid.run([*options, "--colors=keyed", "--bend"]) == 0
+    said = capfd.readouterr()
+    scheme, ids = Structural(config, key), sorted(stored_ids(place))
+    image = np.random.RandomState(0).randint(0, 256, (24, 24, 3), np.uint8)
+    with pytest.raises(DeidError, match="coordinates must be at most") as caught:
+        scheme.position_ope()(scheme.drawing(image, ids[0]).replace(width=5000.0))
+    holders = (scheme, scheme._bend, scheme._recolor)
+    shown = {"variables": with_locals(caught.value), "repr": repr((holders, [vars(holder) for holder in holders]))}
+    artefacts = {"stdout": said.out, "stderr": said.err, **shown, **place.files()}
+    check(Secrets(key, high=26.0), artefacts)
+    secrets = numbers_of_images(key, ids)
+    for name, content in artefacts.items():
+        data = content.encode() if isinstance(content, str) else content
+        assert not [secret for secret, form in secrets.items() if form in data], name
+    for holder in holders:
+        with pytest.raises(TypeError):
+            pickle.dumps(holder)
+    record = next(parts for path in place.root.rglob("*") if is_shard(path) for parts in list(parts_of_records(path))[1::2])
+    grays = to_grayscale(scheme._recolor.palette[None]).ravel().tolist()  # The sample is gray.
+    assert sum(record.count(gray) for gray in grays) > len(record) / 3
 
 
 def test_an_encrypted_image_shows_none_of_its_numbers():

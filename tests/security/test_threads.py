@@ -21,6 +21,7 @@ CONFIGS = [
     DeidConfig(output_size=64),
     DeidConfig(output_size=64, key_scope="pool:3", axes="independent"),
     DeidConfig(input_size=24, output_size=64, key_scope="image"),
+    DeidConfig(input_size=32, output_size=64, colors="keyed", bend=True),
     DeidConfig("negative_positive", output_size=64),
     DeidConfig("block_shuffle", input_size=48, output_size=64),
     DeidConfig("negative_positive", output_size=64, key_scope="image"),

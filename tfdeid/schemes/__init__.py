@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -70,11 +70,12 @@ def _needed(key: Key | None, config: DeidConfig) -> Key:
 
 
 def needed_id(config: DeidConfig, image_id: str | None) -> str:
-    """Returns an image's id where the configuration's `key_scope` needs one; raises DeidError if it is missing."""
+    """Returns an image's id where the configuration `needs_ids`; raises DeidError if it is missing."""
     if image_id is None:
+        given, usual = ids_for(config)
         raise DeidError(
-            f"the scheme {config.scheme!r} with key_scope {config.key_scope!r} needs the id of each image, none was given. "
-            "Give one, as in Deidentifier(config, key)(image, image_id), or use key_scope 'dataset'."
+            f"the scheme {config.scheme!r} with {given} needs the id of each image, none was given. "
+            f"Give one, as in Deidentifier(config, key)(image, image_id), or use {usual}."
         )
     return image_id
 
@@ -93,6 +94,16 @@ KEYLESS_SCHEMES = ("vectorized", "plain")
 VECTOR_SCHEMES = ("structural", "vectorized")
 # Those whose mask or warp can be another for each image.
 PER_IMAGE_SCHEMES = ("structural", "negative_positive", "block_shuffle")
+
+
+def ids_for(config: DeidConfig) -> tuple[str, str]:
+    """Returns what of a configuration needs ids, and what to use in its place, for messages."""
+    found = config.per_image()
+    return _said(found), _said({name: getattr(type(config), name) for name in found})
+
+
+def _said(values: dict[str, Any]) -> str:
+    return " and ".join(f"{name} {value!r}" for name, value in values.items())
 
 
 def make_scheme(config: DeidConfig, key: Key | None) -> Scheme:

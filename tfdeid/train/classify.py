@@ -57,7 +57,7 @@ def _preparation(run: RunDir, key: Key | None) -> Callable[[np.ndarray], np.ndar
 
     def deidentified(image: np.ndarray) -> np.ndarray:
         image = match_channels(image, network["channels"])
-        # With some values of key_scope an image needs an id that no other has.
+        # In some modes an image needs an id that no other has.
         image_id = key.hmac("classify", str(image.shape), image.tobytes())[:16].hex() if key else None
         return resized(deidentify(image, image_id))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from tfdeid.image import to_grayscale
 from tfdeid.key import Key
+from tfdeid.schemes.jit import jit
 from tfdeid.schemes.keystream import KeyStream
 
 # Levels of lightness, each of which has about as many pixels of an image as the others.
@@ -26,8 +26,13 @@ class Recolor:
 
     What is lost, not only hidden: hue and saturation, brightness and contrast of the whole image, and regions of few pixels.
 
+    The palette is no secret, since every record shows it; an image's noise is.
+
     Args:
       key: the owner's key.
+
+    Attributes:
+      palette: uint8[LEVELS, 3], the colour of each level, from dark to light.
     """
 
     def __init__(self, key: Key):
@@ -35,26 +40,29 @@ class Recolor:
         self.palette = _palette(key)
 
     def __call__(self, image: np.ndarray, image_id: str) -> npt.NDArray[np.uint8]:
-        """Returns uint8[N, N, C] in the palette's colours.
+        """Returns uint8[N, N, 3] in the palette's colours.
+
+        Equal for a gray image and the colour image whose channels are all equal to it; and, where only lightness matters as in
+        gray images, whatever strictly increasing curve was laid over the lightness before.
 
         Args:
-          image: uint8[N, N, C].
+          image: uint8[N, N, C], C 1 or 3.
           image_id: the image's id, from which the noise is drawn.
         """
-        size, channels = image.shape[0], image.shape[2]
-        lightness = to_grayscale(image)[..., 0]
-        levels = _commonest(self._levels(lightness, image_id), max(1, round(_NEIGHBORHOOD * size / _REFERENCE_SIZE)) | 1)
-        colored = self.palette[levels]
-        return colored if channels == 3 else to_grayscale(colored)
+        side = max(1, round(_NEIGHBORHOOD * len(image) / _REFERENCE_SIZE)) | 1
+        # Beyond its border the image is mirrored, border pixels twice.
+        levels = np.pad(self._levels(to_grayscale(image)[..., 0], image_id), side // 2, mode="symmetric")
+        return self.palette[_commonest(levels, side)]
 
-    def _levels(self, lightness: np.ndarray, image_id: str) -> npt.NDArray[np.intp]:
+    def _levels(self, lightness: npt.NDArray[np.uint8], image_id: str) -> npt.NDArray[np.intp]:
         """Returns intp[N, N], the level of each pixel: how many bounds its lightness is above."""
         stream = KeyStream(self._key, f"structural v1, levels of image {image_id}")
         shares = 1 + _NOISE * (2 * stream.shares(LEVELS) - 1)
-        counts = np.cumsum(shares)[:-1] / shares.sum() * lightness.size
+        ends = np.cumsum(shares)
+        counts = ends[:-1] / ends[-1] * lightness.size
         # Pixels of the same lightness have the same level, wherever they lie.
         bounds = np.sort(lightness, axis=None)[counts.astype(np.intp)]
-        return np.searchsorted(bounds, lightness, side="left")
+        return np.searchsorted(bounds, np.arange(256, dtype=np.uint8), side="left")[lightness]
 
 
 def _palette(key: Key) -> npt.NDArray[np.uint8]:
@@ -62,14 +70,34 @@ def _palette(key: Key) -> npt.NDArray[np.uint8]:
     drawn = KeyStream(key, "structural v1, palette").shares(3 * LEVELS).reshape(LEVELS, 3)
     gray = LIGHTNESS[:, None]
     # Of a drawn direction only what leaves the lightness (Rec. 601) as it is.
-    weights = np.array([0.299, 0.587, 0.114])
-    hue = drawn - (drawn @ weights)[:, None]
+    # Summed in this order, not as a product of matrices, whose last bit differs between machines.
+    red, green, blue = drawn.T
+    hue = drawn - (red * 0.299 + green * 0.587 + blue * 0.114)[:, None]
     reach = np.min(np.where(hue > 0, 255 - gray, gray) / np.maximum(np.abs(hue), 1e-9), axis=1, keepdims=True)
     return np.rint(gray + hue * np.minimum(reach, 160)).astype(np.uint8)
 
 
-def _commonest(levels: npt.NDArray[np.intp], side: int) -> npt.NDArray[np.intp]:
-    """Returns each pixel's commonest level within a square about it; of equally common ones the lowest."""
-    members = (levels == np.arange(LEVELS)[:, None, None]).astype(np.int32)
-    sums = ndimage.convolve1d(ndimage.convolve1d(members, np.ones(side, np.int32), axis=1), np.ones(side, np.int32), axis=2)
-    return sums.argmax(0)
+@jit
+def _commonest(levels, side):
+    """Returns each pixel's commonest level within a square about it; of equally common ones the lowest.
+
+    Args:
+      levels: intp[N + side - 1, N + side - 1], with a border of side // 2 on all sides.
+      side: of the square, odd.
+
+    Returns:
+      intp[N, N].
+    """
+    size = len(levels) - side + 1
+    found = np.empty((size, size), np.intp)
+    counts = np.empty(LEVELS, np.intp)
+    for y in range(size):
+        counts[:] = 0
+        for x in range(len(levels)):  # The column that enters the square, and the one that leaves it.
+            for row in range(y, y + side):
+                counts[levels[row, x]] += 1
+                if x >= side:
+                    counts[levels[row, x - side]] -= 1
+            if x >= side - 1:
+                found[y, x - side + 1] = counts.argmax()
+    return found

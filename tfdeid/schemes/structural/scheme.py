@@ -14,6 +14,7 @@ from tfdeid.schemes.structural import PositionOPE, rasterize, trace_options, vec
 from tfdeid.schemes.structural.bend import Bend
 from tfdeid.schemes.structural.position_ope import MARGIN
 from tfdeid.schemes.structural.recolor import Recolor
+from tfdeid.schemes.structural.vector_image import VectorImage
 
 # The paper asks that rasterising shrink the encrypted canvas by at least 30 percent (section III-C).
 _LARGEST_SHARE_OF_CANVAS = 0.7
@@ -31,11 +32,14 @@ class Structural:
     with "pool:K" an image has that of `key.derive("structural v1, table I of a pool of K")`, where I is the remainder by K of
     the first 8 bytes, big-endian, of `key.hmac("structural v1, pool of K", ID)`. Neither is in the paper.
 
+    Not in the paper either: with `colors` "keyed" an image is recoloured before it is traced (`recolor`), and with `bend` its
+    paths are bent before they are encrypted (`bend`), both under the key itself and the image's id.
+
     The tables of a pool are made when they are first used, and kept: 4,096 take 80 MB at input size 224, and twice that with
     independent axes. Those of single images are not kept.
 
     Raises:
-      DeidError: the input size does not fit the encryption's domain (at most about 997 at one decimal).
+      DeidError: the input size does not fit the encryption's domain.
     """
 
     def __init__(self, config: DeidConfig, key: Key):
@@ -44,16 +48,17 @@ class Structural:
         self._bend = Bend(key) if config.bend else None
         self._options = trace_options(config.preset, seed=config.seed)
         if self._recolor is not None:
-            # The colours of the palette are those of the pixels, so that one round of clustering leaves all as they are.
+            # The pixels have the palette's colours, and one round of clustering leaves them; the preset's are not used.
             palette = tuple(tuple(map(int, color)) for color in self._recolor.palette)
             self._options = dataclasses.replace(self._options, palette=palette, colorquantcycles=1, mincolorratio=0.0)
         self._pool: dict[int, PositionOPE] = {}
         self._shared = self._table(key) if config.key_scope == "dataset" else None
+        some = ", for some images" if config.key_scope != "dataset" else ""
         if any(config.output_size > _LARGEST_SHARE_OF_CANVAS * side for side in self._sides()):
             # The canvas itself is as good as the key, so the warning does not name it.
             warnings.warn(
                 f"output_size {config.output_size} is more than 70 % of the encrypted canvas of this key at input_size "
-                f"{config.input_size}{', for some images' if config.needs_ids else ''}; the paper asks for a stronger "
+                f"{config.input_size}{some}; the paper asks for a stronger "
                 "reduction: a smaller output_size or a larger input_size.",
                 stacklevel=4,
             )
@@ -75,13 +80,25 @@ class Structural:
         digest = self._key.hmac(f"structural v1, pool of {count}", image_id)
         return self._of_pool(int.from_bytes(digest[:8], "big") % count)
 
-    def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
+    def drawing(self, image: np.ndarray, image_id: str | None = None) -> VectorImage:
+        """Returns an image's paths before their positions are encrypted, in keyed colours and bent if so configured.
+
+        Args:
+          image: uint8[N, N, C], N the input size and C 1 or 3.
+          image_id: as for `position_ope`.
+
+        Raises:
+          DeidError: the id is missing.
+        """
+        colored = image
         if self._recolor is not None:
-            image = self._recolor(image, needed_id(self._config, image_id))
-        drawing = vectorize(image, self._options)
-        if self._bend is not None:
-            drawing = self._bend(drawing, needed_id(self._config, image_id))
-        moved = self.position_ope(image_id)(drawing)
+            colored = self._recolor(image, needed_id(self._config, image_id))
+        # A gray image is painted in the key's colours, and turns gray again at last: as grays alone they might be mistaken.
+        drawn = vectorize(colored, self._options).replace(channels=image.shape[2])
+        return drawn if self._bend is None else self._bend(drawn, needed_id(self._config, image_id))
+
+    def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
+        moved = self.position_ope(image_id)(self.drawing(image, image_id))
         return rasterize(moved, self._config.output_size, backend=self._config.backend)
 
     def _of_image(self, image_id: str) -> PositionOPE:
