@@ -13,13 +13,14 @@ from tfdeid.image import resize
 from tfdeid.parallel import parallel_map
 from tfdeid.terminal import import_tensorflow
 
-_BATCH_SIZE, _LEARNING_RATE = 64, 4e-3
+JUDGE_STEPS, JUDGE_BATCH = 900, 64
+_LEARNING_RATE = 4e-3
 # Images are moved by up to this share of their side.
 _SHIFT = 1 / 16
 
 
 def train_judge(
-    images: Sequence[Image], labels: Sequence[int], size: int = 64, seed: int = 0, num_steps: int = 900
+    images: Sequence[Image], labels: Sequence[int], size: int = 64, seed: int = 0, num_steps: int = JUDGE_STEPS
 ) -> Callable[[Image], npt.NDArray[np.intp]]:
     """Trains the network `small` to tell classes of plain images, mirrored and moved.
 
@@ -53,7 +54,7 @@ def train_judge(
 
     def batches() -> Iterator[tuple[Image, npt.NDArray[np.int64]]]:
         random = np.random.RandomState(seed)
-        for chosen, mirror in draw(len(plain), _BATCH_SIZE, seed):
+        for chosen, mirror in draw(len(plain), JUDGE_BATCH, seed):
             yield _moved(mirrored(plain[chosen], mirror), random), classes[chosen]
 
     train(network.trainable_variables, loss, batches(), num_steps, _LEARNING_RATE)

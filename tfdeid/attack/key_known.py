@@ -33,7 +33,7 @@ class KeyKnown:
             return Recovery(_decrypt(view, view.key))
         warps = true_warps(view.config, view.key, view.ids)
         images = parallel_map(lambda warp, image: warp.undo(image), warps, view.cleaned)
-        return Recovery(np.stack(images), warps)
+        return Recovery(np.stack(images), warps, "the bend of each image is left as it is" if view.config.bend else "")
 
 
 def true_warps(config: DeidConfig, key: Key, ids: Sequence[str]) -> list[Warp]:

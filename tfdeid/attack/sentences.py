@@ -61,13 +61,19 @@ def threat_model(found: Findings) -> str:
     return " ".join(parts)
 
 
+_OWN_COLORS = "The colours of the traced paths, unchanged, and roughly how much of the image each covers."
+_KEYED_COLORS = "What is lighter and what is darker, in a few levels: the colours are the key's, their order is not secret."
+_WARPED_LAYOUT = "The rough layout: the warp moves and stretches shapes, but what is left of or above another shape stays so."
+_BENT_LAYOUT = "The rough layout: shapes are turned, mirrored, moved and bent, but what lies beside another shape stays so."
+
+
 def leaks(found: Findings) -> list[str]:
     """Returns what records show whatever an attacker does."""
     deid = found.about.get("deid", {})
     passed = {
         "structural": [
-            "The colours of the traced paths, unchanged, and roughly how much of the image each covers.",
-            "The rough layout: the warp moves and stretches shapes, but what is left of or above another shape stays so.",
+            _KEYED_COLORS if deid.get("colors") == "keyed" else _OWN_COLORS,
+            _BENT_LAYOUT if deid.get("bend") else _WARPED_LAYOUT,
             "The number of paths and the order in which they are painted, where they can be told apart.",
         ],
         "negative_positive": [
@@ -80,7 +86,8 @@ def leaks(found: Findings) -> list[str]:
         ],
     }.get(deid.get("scheme", ""), [])
     if deid.get("key_scope", "dataset") == "dataset":
-        what = "warp, on both axes" if deid.get("scheme") == "structural" else "mask"
+        warp = "warp, on both axes" if deid.get("axes", "shared") == "shared" else "warp of each axis"
+        what = warp if deid.get("scheme") == "structural" else "mask"
         passed.append(f"All records have the same {what}: what is learned from some of them holds for the others.")
     if found.chance_accuracy is not None:
         passed.append("The label of each record, and the names of the classes.")
