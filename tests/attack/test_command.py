@@ -28,8 +28,8 @@ def trained(monkeypatch) -> list[tuple]:
     """Puts a judge in place that calls everything class 0; returns what it was trained on."""
     calls: list[tuple] = []
 
-    def train_judge(images, labels, size, seed):
-        calls.append((len(images), len(labels), size, seed))
+    def train_judge(images, labels, seed):
+        calls.append((len(images), len(labels), seed))
         return lambda recovered: np.zeros(len(recovered), np.intp)
 
     module = types.ModuleType("tfdeid.attack.judge")
@@ -74,7 +74,7 @@ def test_an_attack_and_all_that_it_leaves(attack, large_faces, tmp_path, trained
     assert all(name in said.err for name in (*NAMES.split(","), "36 records, 160 public images", "judges"))
     assert [one["attacker"] for one in content["recoveries"]] == NAMES.split(",")
     assert content["recoveries"][2]["table_error"] == 0 and content["recoveries"][0]["accuracy"] is not None
-    assert content["seed"] == 3 and content["deid"]["output_size"] == 112 and trained == [(160, 160, 112, 3)]
+    assert content["seed"] == 3 and content["deid"]["output_size"] == 112 and trained == [(160, 160, 3)]
     key = Key.load(large_faces / "key")
     assert content["key_fingerprint"] == key.fingerprint
     for data in (said.out.encode(), said.err.encode(), page.read_bytes(), figures.read_bytes()):

@@ -202,12 +202,10 @@ def _expectation(case: Case, names: list[str], judged: bool) -> str:
 
 
 def _trained_judge(case: Case) -> Judge:
-    from tfdeid.attack.judge import JUDGE_BATCH, JUDGE_STEPS, train_judge
+    from tfdeid.attack.judge import train_judge
 
     view = case.view
-    # No more than forty rounds over few images.
-    num_steps = min(JUDGE_STEPS, 1 + 40 * len(view.public) // JUDGE_BATCH)
-    return train_judge(view.public, view.public_labels, seed=view.seed, num_steps=num_steps)
+    return train_judge(view.public, view.public_labels, seed=view.seed)
 
 
 def _command(arguments: argparse.Namespace) -> str:
