@@ -82,7 +82,7 @@ def draw(found: Found, asked: Table, path: pathlib.Path) -> None:
         if "accuracy" in found[row.label] and _scheme(row) in KEYLESS_SCHEMES:
             level = found[row.label]["accuracy"].mean
             axes.axhline(level, color="gray", lw=0.8, ls=":")
-            axes.annotate(row.label, (0.99, level), (0, 2), _FRACTION, "offset points", ha="right", fontsize=8, color="gray")
+            axes.annotate(row.label, (0.3, level), (0, 2), _FRACTION, "offset points", fontsize=8, color="gray")
     axes.set_xlabel("originals that a trained network names, %")
     axes.set_ylabel("accuracy, %")
     axes.grid(lw=0.3)
@@ -101,7 +101,7 @@ def _draw_points(axes: Axes, trades: list[_Trade]) -> None:
     chance = 100 / trades[0].candidates
     # Below chance the scale is linear, so that 0 has its place.
     axes.set_xscale("symlog", linthresh=chance, linscale=0.3)
-    axes.set_xlim(-0.1 * chance, 130)
+    axes.set_xlim(-0.1 * chance, 250)
     ticks = [0, chance, *(tick for tick in (1, 3, 10, 30, 100) if tick > 1.5 * chance)]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.axvline(chance, color="black", lw=0.8, ls="--")
@@ -127,6 +127,9 @@ def _draw_labels(axes: Axes, trades: list[_Trade]) -> None:
 
     points = axes.transData.transform([(one.linked, one.accuracy) for one in trades])
     taken = [Bbox.from_bounds(x - 8, y - 8, 16, 16) for x, y in points]
+    legend = axes.get_legend()
+    if legend is not None:
+        taken.append(legend.get_window_extent())
     for one in trades:
         text = axes.annotate(one.label, (one.linked, one.accuracy), (0, 0), "data", "offset points", va="center", fontsize=8)
         for up, (right, align) in itertools.product(_HEIGHTS, ((9, "left"), (-9, "right"))):
