@@ -226,12 +226,13 @@ def _add_reproduce(subparsers: argparse._SubParsersAction) -> None:
     reproduce.add_argument(
         "--scale",
         default="quick",
-        help=f"{' or '.join(SCALES)}. quick: under 40 minutes on two cores, with fewer images, epochs and seeds, and a small "
-        "network. paper: the whole experiment; its cost is printed first (default: %(default)s)",
+        help=f"{' or '.join(SCALES)}. quick: under 40 minutes on two cores (frontier: over two hours), with fewer images, "
+        "epochs and seeds, and a small network. paper: the whole experiment; its cost is printed first (default: %(default)s)",
     )
     reproduce.add_argument("--data_dir", help="TFDS data directory with cifar10 or imagenet2012 (default: TFDS's own)")
     reproduce.add_argument("--key", default="paper", help="key reference (default: %(default)s, the published key)")
     reproduce.add_argument("--output_dir", default="reproduced", help="folder for results and parts (default: %(default)s)")
+    reproduce.add_argument("--kept", action="store_true", help="run nothing: show what is kept, and leave the rest blank")
     reproduce.set_defaults(function=_reproduce)
 
 
@@ -248,6 +249,10 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     import_tensorflow()
     folder = pathlib.Path(arguments.output_dir).expanduser() / scale.name
     workshop = Workshop(folder, arguments.data_dir, arguments.key)
+    if arguments.kept:
+        table = table.kept(workshop)
+        if not table.parts:
+            raise DeidError(f"{folder} has none of the parts of {table.name} that this key and --data_dir make.")
     found = reproduce(table, scale, workshop)
     try:
         paths = report.write(found, table, scale, workshop.folder, {"key_fingerprint": workshop.key.fingerprint})

@@ -14,7 +14,8 @@ from tfdeid.cli import main
 from tfdeid.data.draw import draw_images
 from tfdeid.data.sources import SourceConfig
 from tfdeid.measure import measure
-from tfdeid.reproduce.parts import Measuring, Training, Workshop
+from tfdeid.reproduce import attacking
+from tfdeid.reproduce.parts import Attacking, Measuring, Training, Workshop
 from tfdeid.reproduce.run import reproduce
 from tfdeid.reproduce.tables import QUICK, Row, Table
 
@@ -85,6 +86,43 @@ def test_a_command_that_fails_ends_it_and_loses_nothing(shared_tfds, tmp_path, k
         reproduce(dataclasses.replace(TABLE, rows=rows), QUICK, workshop)
     assert "limit must be a whole number of at least 1, limit was -1" in capfd.readouterr().err
     assert workshop.is_kept(MEASURING) and not workshop.is_kept(bad)
+
+
+def test_attacks_are_kept_until_there_are_other_attackers(shared_tfds, tmp_path, key_path, monkeypatch, capsys):
+    cheap = ["published", "cleaning", "quantile", "small_image"]
+    monkeypatch.setattr(attacking, "attackers", lambda config: cheap)
+    part = Attacking(dataclasses.replace(SMALL, key_scope="image"), 20, 10)
+    workshop = Workshop(tmp_path, str(shared_tfds), str(key_path))
+    found = workshop.result(part)
+    assert found["records"] == found["candidates"] == 27  # Of 30 that are drawn, three are kept for those who know originals.
+    assert found["best"] == max(found["published"], found["attacked"]) < found["ceiling"] < 1
+    assert found["cleaned"] == found["ssim_cleaning"] <= found["attacked"] and found["linked"] == found["linked_small_image"]
+    assert not {"inverted", "linked_trained"} & set(found)
+    assert "min  quantile" in capsys.readouterr().out
+    assert Workshop(tmp_path, str(shared_tfds), str(key_path)).result(part) == found
+    cheap.append("hog")
+    assert not workshop.is_kept(part)
+
+
+def test_attackers_know_the_records_alone():
+    structural, rival = attacking.attackers(SMALL), attacking.attackers(SMALL.with_scheme("negative_positive"))
+    for name in ("published", "learned_inversion", "learned_linkage"):
+        assert name in structural and name in rival
+    assert "cleaning" in structural and "cleaning" not in rival
+    assert not [name for name in structural if "plaintext" in name or "key" in name]
+
+
+def test_what_is_kept_is_shown_without_running_the_rest(shared_tfds, tmp_path, key_path, capsys):
+    workshop = Workshop(tmp_path, str(shared_tfds), str(key_path))
+    workshop.result(MEASURING)
+    table = TABLE.kept(workshop)
+    assert [len(row.parts) for row in table.rows] == [1, 0] and table.missing == 1
+    found = reproduce(table, QUICK, workshop)
+    assert "sdim" in found["structural"] and "accuracy" not in found["structural"] and not found["nothing"]
+    assert "1 parts kept from earlier; 1 are missing, and are not run" in capsys.readouterr().out
+    arguments = ["reproduce", "frontier", "--kept", f"--data_dir={shared_tfds}", f"--output_dir={tmp_path}"]
+    assert main(arguments) == 2
+    assert "has none of the parts of frontier" in capsys.readouterr().err
 
 
 def test_an_interruption_is_one_line(shared_tfds, tmp_path, key_path, monkeypatch):

@@ -43,3 +43,5 @@ LINKERS: dict[str, Callable[[], Linker]] = {
     "palette_distances": _late("linkage", "PaletteDistances"),
     "learned_linkage": _late("learned_linkage", "LearnedLinkage"),
 }
+# Those that train a network, which takes minutes.
+TRAINED = ("learned_inversion", "learned_linkage")

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tfdeid.attack.attackers import ATTACKERS, LINKERS
+from tfdeid.attack.attackers import ATTACKERS, LINKERS, TRAINED
 from tfdeid.attack.view import KEY
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.key import Key, default_key_path
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 # It trains the largest network.
 _ASKED_FOR = "learned_inversion"
-_TRAINED = (_ASKED_FOR, "learned_linkage")
 # Minutes a record on two cores at 224 x 224: for the ceilings, and for each attacker with the figures of what it recovers.
 _BASE, _EACH = 0.6e-3, 0.3e-3
 _EPILOG = """\
@@ -192,7 +191,7 @@ def _check_can_fail(names: Iterable[str]) -> None:
 
 
 def _expectation(case: Case, names: list[str], judged: bool) -> str:
-    networks = judged + sum(name in _TRAINED for name in names)
+    networks = judged + sum(name in TRAINED for name in names)
     minutes = len(case.view.records) * (_BASE + _EACH * sum(name in ATTACKERS for name in names))
     what = f"{len(case.view.records):,} records, {len(case.view.public):,} public images, {len(names)} attackers and linkers"
     how_long = f"roughly {max(1, round(minutes))} min on two cores"

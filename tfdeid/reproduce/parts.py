@@ -1,4 +1,4 @@
-"""What tables are made of: measures and training runs. Each is a command that a user could give, and is kept once finished."""
+"""What tables are made of: measures, training runs and attacks. Each is kept once finished."""
 
 from __future__ import annotations
 
@@ -75,7 +75,28 @@ class Training:
         return f"train on {self.dataset} {self.deid.name}, seed {self.seed}"
 
 
-Part = Measuring | Training
+@dataclasses.dataclass(frozen=True)
+class Attacking:
+    """Attacks on a dataset's images that are de-identified for them; see `tfdeid.reproduce.attacking`.
+
+    Attributes:
+      deid: what is done to each image.
+      num_images: records of the test split to attack, at most all.
+      num_public: images of the train split that attackers have, at most all.
+      dataset: a TFDS name.
+    """
+
+    deid: DeidConfig
+    num_images: int
+    num_public: int
+    dataset: str = "cifar10"
+
+    @property
+    def title(self) -> str:
+        return f"attack {self.dataset} {self.deid.name}"
+
+
+Part = Measuring | Training | Attacking
 
 
 class Workshop:
@@ -105,12 +126,24 @@ class Workshop:
         path = self._path(part)
         if path.exists():
             return json.loads(path.read_text())["result"]
-        found = self._measure(part) if isinstance(part, Measuring) else self._train(part)
+        try:
+            found = self._find(part)
+        except KeyboardInterrupt:
+            raise DeidError(f"interrupted. What is finished is kept in {self.folder}; the same command goes on.") from None
         try:
             write_text(epath.Path(path), json.dumps({"identity": self._identity(part), "result": found}, indent=1) + "\n")
         except OSError as error:
             raise DeidError(f"{path} can't be written: {error.strerror}. Make room, or choose another --output_dir.") from None
         return found
+
+    def _find(self, part: Part) -> Result:
+        if isinstance(part, Measuring):
+            return self._measure(part)
+        if isinstance(part, Training):
+            return self._train(part)
+        from tfdeid.reproduce.attacking import run
+
+        return run(part, self.key, self._data_dir)
 
     def _source(self, dataset: str) -> Source:
         if dataset not in self._sources:
@@ -120,8 +153,15 @@ class Workshop:
     def _identity(self, part: Part) -> dict[str, Any]:
         """Returns all that a part's figures depend on."""
         source = self._source(part.dataset)
+        more = {}
+        if isinstance(part, Attacking):
+            from tfdeid.reproduce.attacking import attackers
+
+            # The best of them is not what it was once there are others.
+            more["attackers"] = attackers(part.deid)
         return {
             **dataclasses.asdict(part),
+            **more,
             # Not all fields: what is kept would be made again whenever there is one more option, though it changes nothing.
             "deid": part.deid.essentials(),
             "source": {"version": source.version, "splits": dict(source.splits)},
@@ -131,8 +171,9 @@ class Workshop:
 
     def _name(self, part: Part) -> str:
         digest = hashlib.sha256(json.dumps(self._identity(part), sort_keys=True).encode()).hexdigest()
-        kind = "measure" if isinstance(part, Measuring) else f"train_seed{part.seed}"
-        return f"{kind}_{part.dataset}_{part.deid.name}_{digest[:8]}"
+        kind = {Measuring: "measure", Training: "train", Attacking: "attack"}[type(part)]
+        seed = f"_seed{part.seed}" if isinstance(part, Training) else ""
+        return f"{kind}{seed}_{part.dataset}_{part.deid.name}_{digest[:8]}"
 
     def _path(self, part: Part) -> pathlib.Path:
         return self.folder / "parts" / f"{self._name(part)}.json"
@@ -188,10 +229,7 @@ class Workshop:
         """Runs a command of ours, which shows its own progress."""
         said = f"python -m {module} {shlex.join(options)}"
         print(said, flush=True)
-        try:
-            code = subprocess.run([sys.executable, "-m", module, *options], check=False).returncode
-        except KeyboardInterrupt:
-            raise DeidError(f"interrupted. What is finished is kept in {self.folder}; the same command goes on.") from None
+        code = subprocess.run([sys.executable, "-m", module, *options], check=False).returncode
         if code:
             raise DeidError(
                 f"this command ended with exit code {code}, for the reason above: {said}. What is finished is kept in "

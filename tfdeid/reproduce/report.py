@@ -13,13 +13,15 @@ from tfdeid import paper
 from tfdeid.files import write_text
 from tfdeid.measure.measures import RECOGNISED
 from tfdeid.measure.report import TITLES
+from tfdeid.reproduce import frontier
 from tfdeid.reproduce.run import Figure, Found
 from tfdeid.reproduce.tables import Scale, Table
 from tfdeid.schemes import KEYLESS_SCHEMES
 from tfdeid.schemes.key_space import IMAGES_NOT_KEYS, key_space
 
 _TITLES = {**TITLES, "accuracy": "accuracy, %", "f1": "macro F1", "milliseconds": "ms an image"}
-_DECIMALS = {"accuracy": 2, "milliseconds": 2}
+_TITLES |= {"published": "SSIM published", "best": "best SSIM", "linked": "linked, %", "linked_trained": "by a network, %"}
+_DECIMALS = {"accuracy": 2, "milliseconds": 2, "linked": 1, "linked_trained": 1}
 
 
 def table(found: Found, asked: Table) -> str:
@@ -29,7 +31,8 @@ def table(found: Found, asked: Table) -> str:
         cells.append([row.label, *(_cell(name, found[row.label].get(name), row.paper.get(name)) for name in asked.columns)])
     widths = [max(len(line[k]) for line in cells) for k in range(len(cells[0]))]
     lines = ["  ".join(f"{cell:{'<' if k == 0 else '>'}{widths[k]}}" for k, cell in enumerate(line)) for line in cells]
-    note = "ours / the paper's; +- is the standard deviation between seeds"
+    note = "ours / the paper's; " if any(row.paper for row in asked.rows) else ""
+    note += "+- is the standard deviation between seeds"
     if "ssim_vec" in asked.columns:
         note += f"; the paper calls an image clearly recognised at SSIM {RECOGNISED} and above"
     return "\n".join([asked.title, *lines, f"({note})", *remarks(found, asked)])
@@ -37,6 +40,10 @@ def table(found: Found, asked: Table) -> str:
 
 def remarks(found: Found, asked: Table) -> list[str]:
     """Returns what a reader would work out from the table: the distance from the paper, trends, who wins."""
+    if asked.name == "frontier":
+        return [*_missing(asked), *frontier.remarks(found, asked)]
+    if asked.missing:
+        return [*_missing(asked), *_remarks_on_distance(found, asked)]
     return {
         "table2": _remarks_on_sizes,
         "table3": _remarks_on_encryption,
@@ -64,12 +71,14 @@ def write(found: Found, asked: Table, scale: Scale, folder: pathlib.Path, about:
         "title": asked.title,
         "scale": scale.name,
         "less_than_in_the_paper": asked.reduced,
+        "missing_parts": asked.missing,
         **about,
         "rows": rows,
         "remarks": remarks(found, asked),
     }
     write_text(epath.Path(paths[0]), json.dumps(content, indent=1) + "\n")
-    _draw(found, asked, paths[1])
+    draw = frontier.draw if asked.name == "frontier" else _draw
+    draw(found, asked, paths[1])
     return paths
 
 
@@ -81,6 +90,10 @@ def _cell(name: str, ours: Figure | None, printed: float | None) -> str:
     if ours is not None and ours.deviation is not None:
         text += f" +- {ours.deviation:.{decimals}f}"
     return text if printed is None else f"{text} / {printed:.{decimals}f}"
+
+
+def _missing(asked: Table) -> list[str]:
+    return [f"{asked.missing} parts are missing; the same command without --kept runs them"] if asked.missing else []
 
 
 def _remarks_on_distance(found: Found, asked: Table) -> list[str]:

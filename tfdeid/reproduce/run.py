@@ -8,13 +8,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfdeid.reproduce.parts import Measuring, Part, Result, Training, Workshop
+from tfdeid.reproduce.parts import Attacking, Measuring, Part, Result, Training, Workshop
 from tfdeid.reproduce.tables import QUICK, Row, Scale, Table
 
 # On two cores, from runs of our own: images an hour through a measure, and through training at 75 x 75 at quick scale.
 _MEASURED_AN_HOUR, _TRAINED_AN_HOUR = 400_000, 1_500_000
 _QUICK_EPOCHS, _QUICK_SIZE = 7, 75
 _MINUTES_TO_START = 0.5  # of each training: data, TensorFlow, compilation, evaluation
+# Attacks by two trained networks and some others: of 500 records with 3,000 public images, and in proportion.
+_MINUTES_TO_ATTACK, _ATTACK_IMAGES = 4.0, 3_500
 # At paper scale: epochs and images of one training run, and GFLOP an image, forward and back, at 224 x 224.
 _CIFAR10 = (675, 50_000, 38.8)
 _IMAGENET = (90, 58_492, 23.0)
@@ -55,24 +57,28 @@ def reproduce(table: Table, scale: Scale, workshop: Workshop) -> Found:
 
 def beginning(table: Table, scale: Scale, todo: list[Part]) -> str:
     """Returns what is about to be done, and its cost."""
-    kept = len(table.parts) - len(todo)
+    number = len(table.parts)
     lines = [table.title, f"scale {scale.name}; less than in the paper: {table.reduced}"]
-    lines.append(
-        f"{len(table.parts)} parts, {kept} of them kept from earlier; {cost(scale, todo) if todo else 'nothing to run'}"
-    )
+    if table.missing:
+        lines.append(f"{number} parts kept from earlier; {table.missing} are missing, and are not run")
+    else:
+        said = cost(scale, todo) if todo else "nothing to run"
+        lines.append(f"{number} parts, {number - len(todo)} of them kept from earlier; {said}")
     return "\n".join(lines)
 
 
 def cost(scale: Scale, todo: list[Part]) -> str:
     """Returns how long parts take: at quick scale on two cores, at paper scale on GPUs."""
     trainings = [part for part in todo if isinstance(part, Training)]
-    measurings = [part for part in todo if isinstance(part, Measuring)]
-    measuring = sum(part.num_images for part in measurings) / _MEASURED_AN_HOUR
+    measuring = sum(part.num_images for part in todo if isinstance(part, Measuring)) / _MEASURED_AN_HOUR
+    attacked = sum(part.num_images + part.num_public for part in todo if isinstance(part, Attacking))
+    attacking = _MINUTES_TO_ATTACK / 60 * attacked / _ATTACK_IMAGES
     if scale is QUICK:
         images = sum(_QUICK_EPOCHS * (part.num_images or 0) * (part.deid.output_size / _QUICK_SIZE) ** 2 for part in trainings)
-        minutes = 60 * (measuring + images / _TRAINED_AN_HOUR) + _MINUTES_TO_START * len(trainings)
+        minutes = 60 * (measuring + attacking + images / _TRAINED_AN_HOUR) + _MINUTES_TO_START * len(trainings)
         return f"about {max(1, minutes):.0f} minutes on two cores"
-    text = f"about {_duration(measuring)} of measuring on two cores" if measurings else ""
+    spent = {"measuring": measuring, "attacking": attacking}
+    text = " and ".join(f"about {_duration(hours)} of {name} on two cores" for name, hours in spent.items() if hours)
     if not trainings:
         return text
     flop = sum(_training_flop(part) for part in trainings)

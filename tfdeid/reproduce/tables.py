@@ -1,14 +1,15 @@
-"""The paper's Tables 2 to 6 and its ImageNet experiment as parts to be run, at two scales (Ko et al. 2020, section IV)."""
+"""The paper's Tables 2 to 6 and its ImageNet experiment (Ko et al. 2020, section IV), and one of ours, as parts to be run."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from tfdeid import paper
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import unknown_name
-from tfdeid.reproduce.parts import Measuring, Part, Training
+from tfdeid.reproduce.parts import Attacking, Measuring, Part, Training, Workshop
 
 _NO_AUGMENTATION = ("--rotation=0", "--shift=0", "--noflip")
 _MEASURES = ("ssim_vec", "ssim_dei", "ssim_pos", "l2", "di", "sdim")
@@ -26,6 +27,7 @@ class Scale:
       tested: images to test on.
       output_size: pixels a side of what is trained on, but in Table 4.
       seeds: training runs of each kind where methods are compared.
+      attacked, public: records that are attacked, and images that attackers have, at most all.
       options: of `tfdeid.train`.
       reduced: what is less than in the paper.
     """
@@ -38,6 +40,8 @@ class Scale:
     tested: int | None
     output_size: int
     seeds: int
+    attacked: int
+    public: int
     options: tuple[str, ...]
     reduced: str
 
@@ -51,6 +55,8 @@ QUICK = Scale(
     tested=2_000,
     output_size=75,
     seeds=2,
+    attacked=500,
+    public=3_000,
     options=("--model=small", "--schedule=5 x 1e-3, 2 x 1e-4"),
     reduced="a network of 0.3 million weights, 7 epochs, images of 75 x 75, 10,000 to train on and 2,000 to test on",
 )
@@ -63,6 +69,8 @@ PAPER = Scale(
     tested=None,
     output_size=224,
     seeds=1,
+    attacked=2_000,
+    public=10_000,
     options=(),
     reduced="nothing",
 )
@@ -88,7 +96,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table of the paper.
+    """A table of the paper, or like those.
 
     Attributes:
       name: as on the command line.
@@ -96,6 +104,7 @@ class Table:
       columns: names of figures, in order.
       rows: its lines.
       reduced: what is less than in the paper.
+      missing: parts that were left out.
     """
 
     name: str
@@ -103,11 +112,22 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     reduced: str
+    missing: int = 0
 
     @property
     def parts(self) -> list[Part]:
         """All parts, each once."""
         return list(dict.fromkeys(part for row in self.rows for part in (*row.parts, *row.minus)))
+
+    def kept(self, workshop: Workshop) -> Table:
+        """Returns the table without the parts that are not kept; a difference needs all of its own."""
+        kept = {part for part in self.parts if workshop.is_kept(part)}
+        rows = []
+        for row in self.rows:
+            parts = tuple(part for part in row.parts if part in kept)
+            whole = not row.minus or kept.issuperset((*row.parts, *row.minus))
+            rows.append(dataclasses.replace(row, parts=parts if whole else (), minus=row.minus if whole else ()))
+        return dataclasses.replace(self, rows=tuple(rows), missing=len(self.parts) - len(kept))
 
 
 def make_table(name: str, scale: Scale) -> Table:
@@ -170,9 +190,7 @@ def _table_5(scale: Scale) -> Table:
 
 def _table_6(scale: Scale) -> Table:
     def row(label: str, scheme: str, *options: str, seeds: int = scale.seeds, key_scope: str = "dataset") -> Row:
-        # The rivals work on the images as they are, 32 x 32.
-        input_size = DeidConfig.input_size if scheme == "structural" else 32
-        deid = DeidConfig(scheme=scheme, input_size=input_size, output_size=scale.output_size, key_scope=key_scope)
+        deid = _method(scale, scheme, key_scope=key_scope)
         printed = {"accuracy": paper.TABLE_6[label]} if label in paper.TABLE_6 else {}
         return Row(label, _trainings(scale, deid, options, seeds), printed)
 
@@ -188,6 +206,42 @@ def _table_6(scale: Scale) -> Table:
     )
     reduced = f"two seeds, or one where no +- stands, {scale.reduced}" if scale is QUICK else scale.reduced
     return Table("table6", "Table 6: accuracy on CIFAR-10 by method", ("accuracy",), rows, reduced)
+
+
+def _frontier(scale: Scale) -> Table:
+    rows = (
+        # Nothing hides these, so there is nothing to attack.
+        Row("plain", _trainings(scale, _method(scale, "plain")), {}),
+        Row("vectorized 50", _trainings(scale, _method(scale, "vectorized", input_size=50), seeds=1), {}),
+        _attacked(scale, "structural", "structural"),
+        _attacked(scale, "axes independent", "structural", axes="independent"),
+        _attacked(scale, "key_scope pool:64", "structural", key_scope="pool:64"),
+        _attacked(scale, "key_scope image", "structural", key_scope="image"),
+        _attacked(scale, "coordinate_decimals 0", "structural", coordinate_decimals=0),
+        _attacked(scale, "colors keyed", "structural", colors="keyed"),
+        _attacked(scale, "colors keyed, bend", "structural", colors="keyed", bend=True),
+        _attacked(scale, "strong", "structural", input_size=32, coordinate_decimals=0, colors="keyed", bend=True),
+        # Trained as in Table 6, whose runs these are.
+        _attacked(scale, "negative_positive", "negative_positive", _NO_AUGMENTATION),
+        _attacked(scale, "negative_positive, key_scope image", "negative_positive", seeds=1, key_scope="image"),
+        _attacked(scale, "block_shuffle", "block_shuffle", _NO_AUGMENTATION),
+        _attacked(scale, "block_shuffle, key_scope image", "block_shuffle", _NO_AUGMENTATION, seeds=1, key_scope="image"),
+    )
+    title = "Frontier: accuracy on CIFAR-10, and what attackers get who know the records alone, by mode and by rival"
+    columns = ("accuracy", "published", "best", "linked", "linked_trained")
+    reduced = f"{scale.reduced}; the paper attacks nothing, here {scale.attacked:,} records with {scale.public:,} public images"
+    seeds = "two seeds, or one where no +- stands, " if scale is QUICK else ""
+    return Table("frontier", title, columns, rows, seeds + reduced)
+
+
+def _attacked(
+    scale: Scale, label: str, scheme: str, options: tuple[str, ...] = (), seeds: int | None = None, **changes: Any
+) -> Row:
+    """Returns a row of what a network learns of a method, at the size that it is trained at, and of attacks at full size."""
+    deid = _method(scale, scheme, **changes)
+    whole = dataclasses.replace(deid, output_size=DeidConfig.output_size)
+    attacking = Attacking(whole, scale.attacked, scale.public)
+    return Row(label, (*_trainings(scale, deid, options, seeds), attacking), {})
 
 
 def _imagenet(scale: Scale) -> Table:
@@ -213,6 +267,12 @@ def _imagenet(scale: Scale) -> Table:
     return Table("imagenet", title, (*_MEASURES, "accuracy", "f1"), rows, scale.reduced)
 
 
+def _method(scale: Scale, scheme: str, **changes: Any) -> DeidConfig:
+    # The rivals work on the images as they are, 32 x 32.
+    input_size = DeidConfig.input_size if scheme == "structural" else 32
+    return DeidConfig(**{"scheme": scheme, "input_size": input_size, "output_size": scale.output_size, **changes})
+
+
 def _trainings(
     scale: Scale, deid: DeidConfig, options: tuple[str, ...] = (), seeds: int | None = None, num_images: int | None = None
 ) -> tuple[Training, ...]:
@@ -229,4 +289,5 @@ TABLES: dict[str, Callable[[Scale], Table]] = {
     "table5": _table_5,
     "table6": _table_6,
     "imagenet": _imagenet,
+    "frontier": _frontier,
 }
