@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import hashlib
 import warnings
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tfdeid.attack.edges import own_key
 from tfdeid.attack.linkage import keyless, reduced
 from tfdeid.attack.view import Image, View
 from tfdeid.deidentifier import DeidConfig, Deidentifier
@@ -83,7 +83,7 @@ def _made(view: View, num_keys: int) -> OwnPairs:
     of_key = np.array_split(order, min(num_keys, len(public)))
     records = np.empty((len(public), SIZE, SIZE, 2 * public[0].shape[2]), np.uint8)
     for number, chosen in enumerate(of_key):
-        deidentify = _deidentifier(config, _key(view.seed, number))
+        deidentify = _deidentifier(config, own_key(view.seed, number))
         made = parallel_map(deidentify, [public[k] for k in chosen], [f"own {k}" for k in chosen])
         records[chosen] = seen(np.stack(made), config)
     parts = [public[start : start + _CHUNK] for start in range(0, len(public), _CHUNK)]
@@ -98,10 +98,6 @@ def _deidentifier(config: DeidConfig, key: Key) -> Deidentifier:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # A canvas is too small for the paper's advice; the owner was told.
         return Deidentifier(config, key)
-
-
-def _key(seed: int, number: int) -> Key:
-    return Key(base64.b64encode(hashlib.sha256(f"an attacker's key {number} of seed {seed}".encode()).digest()).decode())
 
 
 def _open(image: Image) -> Image:
