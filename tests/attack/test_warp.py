@@ -136,7 +136,7 @@ def test_all_attackers_on_a_real_key_and_who_knows_more_errs_less(public):
     assert found["published"].ssim.mean < found["lattice"].ssim.mean
     assert found["lattice"].ssim.mean == pytest.approx(found["key_known"].ssim.mean, abs=0.05)
     assert found["published"].gap_closed == 0 < found["lattice"].gap_closed
-    assert "31 chosen images" in found["chosen_plaintext"].note
+    assert "31 chosen images" in found["chosen_plaintext"].note and found["chosen_plaintext"].used == 31
 
 
 @pytest.mark.parametrize("name", ATTACKERS)

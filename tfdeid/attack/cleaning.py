@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
+import numpy.typing as npt
 
 from tfdeid.attack.view import RECORDS, Image, Recovery, View
 from tfdeid.attack.warp import Warp
@@ -71,15 +71,37 @@ def _by_lightness(image: Image) -> Image:
 
 def clean(image: Image) -> Image:
     """Returns uint8[S, S, C] without the white slivers that lie between paths since they moved apart."""
-    opening, median = (_odd(share * image.shape[0]) for share in (_OPENING, _MEDIAN))
-    planes = [ndimage.grey_opening(image[..., c], size=(opening, opening)) for c in range(image.shape[2])]
+    median, kept = _odd(_MEDIAN * image.shape[0]), opened(image)
+    planes = (kept[..., channel] for channel in range(image.shape[2]))
     # Along rows, then along columns: a tenth of the time of a square's median, and as good here.
     return np.stack([_median(_median(plane, median).T, median).T for plane in planes], axis=-1)
+
+
+def opened(image: Image) -> Image:
+    """Returns a grey opening by a square, which leaves no bright sliver (faster than scipy's on bytes)."""
+    reach = _odd(_OPENING * image.shape[0]) // 2
+    for function in (np.minimum, np.maximum):
+        for axis in (0, 1):
+            image = _running(function, image, reach, axis)
+    return image
 
 
 def clean_all(images: Image) -> Image:
     """Returns uint8[N, S, S, C], each cleaned, on all cores."""
     return np.stack(parallel_map(clean, images))
+
+
+def _running(function: np.ufunc, image: Image, reach: int, axis: int) -> Image:
+    """Returns the least or the largest of each pixel and those that are at most `reach` from it along an axis."""
+    length = image.shape[axis]
+    wide = np.pad(image, [(reach, reach) if k == axis else (0, 0) for k in range(3)], mode="edge")
+    places = [
+        tuple(slice(shift, shift + length) if k == axis else slice(None) for k in range(3)) for shift in range(2 * reach + 1)
+    ]
+    found: npt.NDArray[np.uint8] = wide[places[0]]
+    for place in places[1:]:
+        found = function(found, wide[place])
+    return found
 
 
 @jit

@@ -73,17 +73,21 @@ def attack(
     chosen, skipped = choose(names, case.view.config)
     view, recoveries, linkages = case.view, [], []
     recovered: Image | None = None
+    linked: View | None = None
     for name in chosen:
         on_step(name)
         started = time.perf_counter()
         if name in ATTACKERS:
             attacker = ATTACKERS[name]()
-            found = attacker(_granted(attacker, case))
-            recoveries.append(truth.judge(attacker, found, time.perf_counter() - started))
+            granted = _granted(attacker, case)
+            found = attacker(granted)
+            recoveries.append(truth.judge(attacker, found, time.perf_counter() - started, _used(granted)))
             if attacker.knows == "records":  # The last of these knows most of the scheme.
                 recovered = found.images
         else:
-            linkages.append(_link(name, dataclasses.replace(view, recovered=recovered), case))
+            # Linkers come last, and share what follows from the records.
+            linked = linked or _to_link(view, recovered)
+            linkages.append(_link(name, linked, case))
     return truth.findings(recoveries, linkages, skipped)
 
 
@@ -120,15 +124,28 @@ def _granted(attacker: Attacker, case: Case) -> View:
     if attacker.knows == PAIRS:
         return view.knowing(pairs=case.pairs[: attacker.num_pairs])
     if attacker.knows == ORACLE:
-        return view.knowing(oracle=_oracle(case))
+        return view.knowing(oracle=_Oracle(case))
     if attacker.knows == KEY:
         return view.knowing(key=case.key)
     return view
 
 
-def _oracle(case: Case) -> Callable[[Image], Image]:
-    deidentify, asked = Deidentifier(case.view.config, case.key), iter(range(10**9))
-    return lambda image: deidentify(image, f"chosen by an attacker {next(asked)}")
+class _Oracle:
+    """De-identifies what an attacker chooses, and counts it."""
+
+    def __init__(self, case: Case):
+        self._deidentify, self.asked = Deidentifier(case.view.config, case.key), 0
+
+    def __call__(self, image: Image) -> Image:
+        self.asked += 1
+        return self._deidentify(image, f"chosen by an attacker {self.asked}")
+
+
+def _used(view: View) -> int:
+    """Returns how many pairs, chosen images or records an attacker looked at."""
+    if isinstance(view.oracle, _Oracle):
+        return view.oracle.asked
+    return len(view.pairs) or len(view.records)
 
 
 class _Truth:
@@ -153,13 +170,11 @@ class _Truth:
         drawn = np.random.RandomState(view.seed).choice(len(view.records), min(_SHOWN, len(view.records)), replace=False)
         self._sample = sorted(map(int, drawn))
 
-    def judge(self, attacker: Attacker, found: Recovery, seconds: float) -> RecoveryFigures:
+    def judge(self, attacker: Attacker, found: Recovery, seconds: float, used: int) -> RecoveryFigures:
         """Returns an attacker's figures."""
-        view = self._case.view
         each = self._ssim(found.images)
         order = [int(number) for number in np.argsort(each)]
         best, worst = order[::-1][:_SHOWN], order[:_SHOWN]
-        used = {PAIRS: attacker.num_pairs, ORACLE: 0}.get(attacker.knows, len(view.records))
         return RecoveryFigures(
             attacker=attacker.name,
             knows=attacker.knows,
@@ -221,12 +236,10 @@ class _Truth:
 
 def _link(name: str, view: View, case: Case) -> LinkageFigures:
     """Lets a linker find each record's original among candidates: those of the first records, in an order that says nothing."""
-    linker = LINKERS[name]()
-    count = min(_CANDIDATES, len(view.records))
+    linker, count = LINKERS[name](), len(view.records)
     order = np.random.RandomState(view.seed).permutation(count)
-    records = dataclasses.replace(view, records=view.records[:count], ids=view.ids[:count], recovered=_first(view, count))
     started = time.perf_counter()
-    scores = linker(records, [case.originals[number] for number in order])
+    scores = linker(view, [case.originals[number] for number in order])
     seconds = time.perf_counter() - started
     right = scores[np.arange(count), np.argsort(order)]
     # Candidates with the same score as the right one count half: a linker that can't tell them apart has to guess.
@@ -242,8 +255,11 @@ def _link(name: str, view: View, case: Case) -> LinkageFigures:
     )
 
 
-def _first(view: View, count: int) -> Image | None:
-    return None if view.recovered is None else view.recovered[:count]
+def _to_link(view: View, recovered: Image | None) -> View:
+    """Returns the first records, and what an attacker made of them."""
+    count = min(_CANDIDATES, len(view.records))
+    first = None if recovered is None else recovered[:count]
+    return dataclasses.replace(view, records=view.records[:count], ids=view.ids[:count], recovered=first)
 
 
 def psnr(a: Image, b: Image) -> float:

@@ -14,8 +14,8 @@ from tfdeid.parallel import parallel_map
 from tfdeid.terminal import import_tensorflow
 
 _BATCH_SIZE, _LEARNING_RATE = 64, 4e-3
-# About a minute and a half on two cores; few images are gone through so many times at most.
-_STEPS, _ROUNDS = 900, 40
+# About a minute and a half on two cores.
+_STEPS = 900
 # Images are moved by up to this share of their side.
 _SHIFT = 1 / 16
 
@@ -30,7 +30,7 @@ def train_judge(
       labels: the class of each.
       size: pixels a side that the network sees; images are resized.
       seed: of the network and the order of images.
-      num_steps: steps of 64 images; None for 900, which take about a minute and a half on two cores, or forty rounds.
+      num_steps: steps of 64 images; None for 900, which take about a minute and a half on two cores, fewer for few images.
 
     Returns:
       A function from uint8[M, S, S, C] to the likeliest classes, intp[M].
@@ -39,13 +39,13 @@ def train_judge(
     import keras
     import tensorflow as tf
 
-    from tfdeid.attack.networks import apply, draw, mirrored, train
+    from tfdeid.attack.networks import apply, draw, mirrored, steps, train
     from tfdeid.train.models import SMALL, make_model
 
     def sized(several: Sequence[Image]) -> Image:
         return np.stack(parallel_map(lambda image: resize(image, size), several))
 
-    num_steps = num_steps or min(_STEPS, 1 + _ROUNDS * len(images) // _BATCH_SIZE)
+    num_steps = num_steps or steps(_STEPS, len(images), _BATCH_SIZE)
     plain, classes = sized(images), np.asarray(labels, np.int64)
     keras.utils.set_random_seed(seed)
     network = make_model(SMALL, size, plain.shape[3], int(classes.max()) + 1)

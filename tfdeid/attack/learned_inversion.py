@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 _BATCH_SIZE, _LEARNING_RATE = 32, 2e-3
+_STEPS = 400
 _SSIM_WEIGHT = 0.5
 
 
@@ -25,14 +26,14 @@ class LearnedInversion:
     """A U-Net (Ronneberger et al. 2015) from a record, reduced to 64 x 64, to its original.
 
     Args:
-      num_steps: steps of training; the default takes about two minutes on two cores.
+      num_steps: steps of training; None for 400, which take about two minutes on two cores, fewer for few images.
       num_keys: the attacker's own keys, among which public images are shared out.
     """
 
     name, knows, num_pairs = "learned_inversion", RECORDS, 0
     about = "trains a network, on public images under keys of its own, to give back originals"
 
-    def __init__(self, num_steps: int = 400, num_keys: int = 100):
+    def __init__(self, num_steps: int | None = None, num_keys: int = 100):
         self._num_steps, self._num_keys = num_steps, num_keys
 
     def suits(self, config: DeidConfig) -> bool:
@@ -42,17 +43,18 @@ class LearnedInversion:
         import_tensorflow()
         import keras
 
-        from tfdeid.attack.networks import apply
+        from tfdeid.attack.networks import apply, steps
 
         pairs = own_pairs(view, self._num_keys)
+        num_steps = self._num_steps or steps(_STEPS, len(view.public), _BATCH_SIZE)
         keras.utils.set_random_seed(view.seed)
         network = _network(pairs.originals.shape[3])
-        _train(network, pairs, self._num_steps, view.seed)
+        _train(network, pairs, num_steps, view.seed)
         found = apply(network, _with_places(seen(view.records, view.config)))
         small = np.clip(np.rint(127.5 * (found + 1)), 0, 255).astype(np.uint8)
         size = view.records.shape[1]
         images = np.stack(parallel_map(lambda image: resize(image, size), list(small)))
-        return Recovery(images, note=f"trained on {len(view.public):,} public images in {self._num_steps:,} steps")
+        return Recovery(images, note=f"trained on {len(view.public):,} public images in {num_steps:,} steps")
 
 
 def _with_places(images: Image) -> Image:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 _BATCH_SIZE, _LEARNING_RATE = 128, 2e-3
+_STEPS = 500
 _DIMENSIONS = 128
 _FIRST_SCALE = 10.0
 
@@ -26,14 +27,14 @@ class LearnedLinkage:
     """Embeddings by a contrastive loss (InfoNCE, van den Oord et al. 2018) on pairs that the attacker makes itself.
 
     Args:
-      num_steps: steps of training; the default takes about two minutes on two cores.
+      num_steps: steps of training; None for 500, which take about two minutes on two cores, fewer for few images.
       num_keys: the attacker's own keys, among which public images are shared out.
     """
 
     name, trained = "learned_linkage", True
     about = "trains a network, on public images under keys of its own, to tell which records and originals belong together"
 
-    def __init__(self, num_steps: int = 500, num_keys: int = 100):
+    def __init__(self, num_steps: int | None = None, num_keys: int = 100):
         self._num_steps, self._num_keys = num_steps, num_keys
 
     def suits(self, config: DeidConfig) -> bool:
@@ -43,12 +44,13 @@ class LearnedLinkage:
         import_tensorflow()
         import keras
 
-        from tfdeid.attack.networks import apply
+        from tfdeid.attack.networks import apply, steps
 
         pairs = own_pairs(view, self._num_keys)
+        num_steps = self._num_steps or steps(_STEPS, len(view.public), _BATCH_SIZE)
         keras.utils.set_random_seed(view.seed)
         towers = _tower(pairs.records.shape[1:]), _tower(_both(pairs.traced, pairs.originals).shape[1:])
-        _train(towers, pairs, self._num_steps, view.seed)
+        _train(towers, pairs, num_steps, view.seed)
         traced = reduce_all(list(keyless(view.config, candidates)))
         originals = _both(traced, reduce_all(candidates))
         one, other = apply(towers[0], seen(view.records, view.config)), apply(towers[1], originals)

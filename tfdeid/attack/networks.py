@@ -14,6 +14,7 @@ from keras import layers
 _WARM_UP = 0.1
 _WEIGHT_DECAY = 1e-3
 _AT_ONCE = 250
+_ROUNDS = 40
 
 
 def scaled(images: Any) -> Any:
@@ -58,6 +59,11 @@ def train(
 
     for _ in range(num_steps):
         step(*(tf.constant(array) for array in next(batches)))
+
+
+def steps(most: int, count: int, batch_size: int) -> int:
+    """Returns how many steps of training there are: as many as are usual, but for few images at most some rounds."""
+    return min(most, 1 + _ROUNDS * count // batch_size)
 
 
 def draw(count: int, batch_size: int, seed: int) -> Iterator[tuple[npt.NDArray[np.intp], bool]]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from tfdeid.attack.edges import own_key
+from tfdeid.attack.cleaning import opened
+from tfdeid.attack.edges import own_deidentifier, own_key
 from tfdeid.attack.linkage import keyless, reduced
 from tfdeid.attack.view import Image, View
-from tfdeid.deidentifier import DeidConfig, Deidentifier
-from tfdeid.key import Key
+from tfdeid.deidentifier import DeidConfig
 from tfdeid.parallel import parallel_map
 from tfdeid.schemes import VECTOR_SCHEMES
 
@@ -23,8 +21,6 @@ SIZE = 64
 # A key's table takes a while to make, and a network that has seen this many warps knows how they are.
 _NUM_KEYS = 100
 _CHUNK = 500
-# Slivers of an image of 224 are up to 7 pixels wide.
-_OPENING = 1 / 32
 
 _kept: dict[str, OwnPairs] = {}
 
@@ -66,7 +62,7 @@ def seen(records: Image, config: DeidConfig) -> Image:
         return np.tile(reduce_all(list(records)), (1, 1, 1, 2))
 
     def one(record: Image) -> Image:
-        return np.concatenate([reduced(record, SIZE), reduced(_open(record), SIZE)], axis=2)
+        return np.concatenate([reduced(record, SIZE), reduced(opened(record), SIZE)], axis=2)
 
     return np.stack(parallel_map(one, list(records)))
 
@@ -83,7 +79,7 @@ def _made(view: View, num_keys: int) -> OwnPairs:
     of_key = np.array_split(order, min(num_keys, len(public)))
     records = np.empty((len(public), SIZE, SIZE, 2 * public[0].shape[2]), np.uint8)
     for number, chosen in enumerate(of_key):
-        deidentify = _deidentifier(config, own_key(view.seed, number))
+        deidentify = own_deidentifier(config, own_key(view.seed, number))
         made = parallel_map(deidentify, [public[k] for k in chosen], [f"own {k}" for k in chosen])
         records[chosen] = seen(np.stack(made), config)
     parts = [public[start : start + _CHUNK] for start in range(0, len(public), _CHUNK)]
@@ -92,31 +88,3 @@ def _made(view: View, num_keys: int) -> OwnPairs:
         traced=np.concatenate([reduce_all(list(keyless(config, part))) for part in parts]),
         originals=reduce_all(public),
     )
-
-
-def _deidentifier(config: DeidConfig, key: Key) -> Deidentifier:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # A canvas is too small for the paper's advice; the owner was told.
-        return Deidentifier(config, key)
-
-
-def _open(image: Image) -> Image:
-    """Returns a grey opening by a square, which leaves no bright sliver (faster than scipy's on bytes)."""
-    reach = max(1, round(_OPENING * image.shape[0])) // 2
-    for function in (np.minimum, np.maximum):
-        for axis in (0, 1):
-            image = _running(function, image, reach, axis)
-    return image
-
-
-def _running(function: np.ufunc, image: Image, reach: int, axis: int) -> Image:
-    """Returns the least or the largest of each pixel and those that are at most `reach` from it along an axis."""
-    length = image.shape[axis]
-    wide = np.pad(image, [(reach, reach) if k == axis else (0, 0) for k in range(3)], mode="edge")
-    places = [
-        tuple(slice(shift, shift + length) if k == axis else slice(None) for k in range(3)) for shift in range(2 * reach + 1)
-    ]
-    found: npt.NDArray[np.uint8] = wide[places[0]]
-    for place in places[1:]:
-        found = function(found, wide[place])
-    return found
