@@ -29,6 +29,7 @@ setup(
         "pyope>=0.2.2",  # the order-preserving encryption that the method is defined by
         "cryptography>=42",  # HKDF for subkeys; pyope needs it too
         "scikit-image>=0.24",  # carries the bundled sample; SSIM
+        "scipy>=1.11",  # filters, assignment and clustering of attacks; scikit-image needs it too
         "pyyaml>=6",  # configuration files
         "simple-parsing>=0.1.7",  # command lines from dataclasses; TFDS needs it too
         "tqdm>=4.66",  # progress lines; TFDS needs it too

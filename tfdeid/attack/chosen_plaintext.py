@@ -9,7 +9,7 @@ from tfdeid.attack.warp import Curve, Warp, undo_all
 from tfdeid.deidentifier import DeidConfig
 
 # Two colours that no sliver has.
-_BEFORE, _AFTER = np.array([200, 30, 30]), np.array([30, 30, 200])
+_LIGHT, _DARK = np.array([200, 30, 30]), np.array([30, 30, 200])
 
 
 class ChosenPlaintext:
@@ -20,7 +20,7 @@ class ChosenPlaintext:
 
     def suits(self, config: DeidConfig) -> bool:
         # Where images differ in their warps, what an id gave away says nothing of the others.
-        return config.scheme == "structural" and not config.needs_ids
+        return config.scheme == "structural" and config.key_scope == "dataset" and not config.bend
 
     def __call__(self, view: View) -> Recovery:
         x = self._read(view, upright=True)
@@ -32,21 +32,33 @@ class ChosenPlaintext:
     def _read(self, view: View, upright: bool) -> Curve:
         assert view.oracle is not None
         size, channels = view.config.input_size, view.records.shape[-1]
-        shares = [_share(view.oracle(_edge(size, place, channels, upright))) for place in range(1, size)]
+        read = [0.0]
+        for place in range(1, size):
+            image = _edge(size, place, channels)
+            record = view.oracle(image if upright else np.ascontiguousarray(image.swapaxes(0, 1)))
+            read.append(_share(record if upright else record.swapaxes(0, 1)))
+        shares = np.array([*read, 1.0])
+        # Keyed colours may make one of two.
+        seen = np.flatnonzero(~np.isnan(shares))
         # Painting rounds, so that two entries that lie close may seem to change places.
-        return np.maximum.accumulate([0.0, *shares, 1.0])
+        return np.maximum.accumulate(np.interp(np.arange(size + 1), seen, shares[seen]))
 
 
-def _edge(size: int, place: int, channels: int, upright: bool) -> Image:
-    """Returns uint8[N, N, C] of one colour before a place and of another after it."""
-    colors = np.where(np.arange(size)[:, None] < place, _BEFORE, _AFTER)[:, :channels]
-    image = np.broadcast_to(colors[None, :] if upright else colors[:, None], (size, size, channels))
-    return np.ascontiguousarray(image, np.uint8)
+def _edge(size: int, place: int, channels: int) -> Image:
+    """Returns uint8[N, N, C] of one colour left of a place and of another right of it; the larger part is the darker one.
+
+    Keyed colours tell two such parts apart, but do not if the darker one has less than about a quarter of the pixels.
+    """
+    left, right = (_DARK, _LIGHT) if 2 * place >= size else (_LIGHT, _DARK)
+    colors = np.where(np.arange(size)[:, None] < place, left, right)[:, :channels]
+    return np.ascontiguousarray(np.broadcast_to(colors, (size, size, channels)), np.uint8)
 
 
 def _share(record: Image) -> float:
-    """Returns how much of a record has the first colour; its edge may be blended."""
-    first, second = _BEFORE[: record.shape[2]], _AFTER[: record.shape[2]]
-    axis = first - second
-    part = (record.astype(np.float64) - second) @ axis / (axis @ axis)
-    return float(np.clip(part, 0, 1).mean())
+    """Returns how much of a record has the colour of its left side, and not of its right; NaN if both have the same one."""
+    left, right = (np.median(record[:, column].astype(np.float64), axis=0) for column in (1, -2))
+    axis = left - right
+    if not axis.any():
+        return np.nan
+    # The edge between may be blended.
+    return float(np.clip((record - right) @ axis / (axis @ axis), 0, 1).mean())

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import ndimage
 
 from tfdeid.attack.unstretch import unstretch
 from tfdeid.attack.view import KEY, Image, Recovery, View
@@ -15,6 +16,7 @@ from tfdeid.image import resize
 from tfdeid.key import Key
 from tfdeid.parallel import parallel_map
 from tfdeid.schemes.structural import PositionOPE
+from tfdeid.schemes.structural.bend import Bend
 from tfdeid.schemes.structural.scheme import Structural
 
 
@@ -22,7 +24,7 @@ class KeyKnown:
     """The inverse warp, on cleaned records."""
 
     name, knows, num_pairs = "key_known", KEY, 0
-    about = "undoes the warp, or the mask, with the key"
+    about = "undoes the warp and the bend, or the mask, with the key"
 
     def suits(self, config: DeidConfig) -> bool:
         return config.scheme in ("structural", "negative_positive", "block_shuffle")
@@ -32,8 +34,12 @@ class KeyKnown:
         if view.config.scheme != "structural":
             return Recovery(_decrypt(view, view.key))
         warps = true_warps(view.config, view.key, view.ids)
-        images = parallel_map(lambda warp, image: warp.undo(image), warps, view.cleaned)
-        return Recovery(np.stack(images), warps, "the bend of each image is left as it is" if view.config.bend else "")
+        if view.config.bend:
+            bend = Bend(view.key)
+            images = parallel_map(lambda *of: _unbend(bend, *of), warps, view.cleaned, view.ids)
+        else:
+            images = parallel_map(lambda warp, image: warp.undo(image), warps, view.cleaned)
+        return Recovery(np.stack(images), warps)
 
 
 def true_warps(config: DeidConfig, key: Key, ids: Sequence[str]) -> list[Warp]:
@@ -51,6 +57,16 @@ def _warp(ope: PositionOPE, config: DeidConfig) -> Warp:
     places = np.arange(config.input_size * 10**config.coordinate_decimals + 1) / 10**config.coordinate_decimals
     width, height = ope.canvas_size(config.input_size, config.input_size)
     return Warp(ope.encrypt_x(places) / width, ope.encrypt_y(places) / height)
+
+
+def _unbend(bend: Bend, warp: Warp, image: Image, image_id: str) -> Image:
+    """Returns uint8[S, S, C], the image before its warp and, before that, its bend: each pixel from where both have put it."""
+    size = len(image)
+    centres = (np.indices((size, size)).reshape(2, -1)[::-1].T + 0.5) / size
+    bent = bend.move(centres, image_id)
+    places = [size * warp.at(bent[:, axis])[axis] - 0.5 for axis in (1, 0)]
+    planes = [ndimage.map_coordinates(plane, places, order=1, mode="nearest") for plane in np.moveaxis(image, 2, 0)]
+    return np.stack(planes, axis=-1).reshape(image.shape)
 
 
 def _decrypt(view: View, key: Key) -> Image:

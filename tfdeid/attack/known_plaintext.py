@@ -11,6 +11,7 @@ from tfdeid.attack.path import likeliest_curve
 from tfdeid.attack.view import PAIRS, Image, Pair, Recovery, View
 from tfdeid.attack.warp import Curve, Warp, undo_all
 from tfdeid.deidentifier import DeidConfig, Deidentifier
+from tfdeid.image import to_grayscale
 
 # Places that are aligned, an input pixel and an output pixel.
 _PLACES, _STEPS = 2, 2
@@ -32,7 +33,7 @@ class KnownPlaintext:
 
     def suits(self, config: DeidConfig) -> bool:
         # Where images differ in their warps, what a pair gave away says nothing of the others.
-        return config.scheme == "structural" and not config.needs_ids
+        return config.scheme == "structural" and config.key_scope == "dataset" and not config.bend
 
     def __call__(self, view: View) -> Recovery:
         warp = align(view.pairs, view.config)
@@ -49,6 +50,9 @@ def align(pairs: Sequence[Pair], config: DeidConfig) -> Warp:
     vectorize = Deidentifier(config.with_scheme("vectorized"))
     before = np.stack([vectorize(original) for original, _ in pairs])
     after = np.stack([clean(record) for _, record in pairs])
+    if config.colors == "keyed":
+        # Keyed colours keep, but for noise, which pixels are lighter than which.
+        before, after = (np.stack([_ranks(image) for image in images]) for images in (before, after))
     warp, straight = Warp.identity(), Warp.identity().x
     for _ in range(_ROUNDS):
         # Columns are compared row by row, so the rows must be where they were; and the other way round.
@@ -62,6 +66,14 @@ def align(pairs: Sequence[Pair], config: DeidConfig) -> Warp:
         else:
             warp = Warp(likeliest_curve(x, config), likeliest_curve(y, config))
     return warp
+
+
+def _ranks(image: Image) -> Image:
+    """Returns uint8[S, S, 1], for each pixel the share of pixels that are darker, of which those as dark count half."""
+    lightness = to_grayscale(image)
+    counts = np.bincount(lightness.ravel(), minlength=256)
+    ranks = (np.cumsum(counts) - counts / 2) / lightness.size
+    return np.rint(255 * ranks).astype(np.uint8)[lightness]
 
 
 def _likeness(before: Image, after: Image, config: DeidConfig) -> Curve:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.cluster import hierarchy
 
 from tfdeid.attack.edges import Profiles
 from tfdeid.attack.path import likeliest_curve
@@ -34,7 +35,7 @@ class Lattice:
     def __call__(self, view: View) -> Recovery:
         found, before = view.edges, view.expected_edges
         warps: list[Warp] = [Warp.identity()] * len(view.records)
-        groups = together(found, view.config, view.seed)
+        groups = together(found, view.config)
         for numbers in groups:
             warp = read_lattice(Profiles(found.x[numbers], found.y[numbers]), before, view.config)
             for number in numbers:
@@ -44,7 +45,7 @@ class Lattice:
         return Recovery(np.stack(images), warps, note)
 
 
-def together(found: Profiles, config: DeidConfig, seed: int) -> list[npt.NDArray[np.intp]]:
+def together(found: Profiles, config: DeidConfig) -> list[npt.NDArray[np.intp]]:
     """Returns the numbers of the records that seem to have one table each: all, clusters for a pool, or every one by itself."""
     count = len(found.x)
     if config.key_scope == "dataset":
@@ -56,42 +57,24 @@ def together(found: Profiles, config: DeidConfig, seed: int) -> list[npt.NDArray
     floor = 2 / 3 / (config.output_size - 1)
     sharp = [np.apply_along_axis(_above_level, 1, profile, config, floor) for profile in found]
     features = sharp[0] + sharp[1] if config.axes == "shared" else np.concatenate(sharp, axis=1)
-    cluster = spherical_k_means(features, tables, seed)
+    cluster = spherical_k_means(features, tables)
     return [numbers for k in range(tables) if (numbers := np.flatnonzero(cluster == k)).size]
 
 
-def spherical_k_means(features: Curve, count: int, seed: int, restarts: int = 16, rounds: int = 30) -> npt.NDArray[np.intp]:
-    """Returns intp[N], the cluster of each of float64[N, F], by the cosine of their angle; the best of some restarts."""
-    random = np.random.RandomState(seed)
+def spherical_k_means(features: Curve, count: int, rounds: int = 20) -> npt.NDArray[np.intp]:
+    """Returns intp[N], the cluster of each of float64[N, F], by the cosine of their angle.
+
+    It begins with Ward's clusters, so that nothing is drawn: from drawn centres many rounds end with two clusters in one.
+    """
     points = features - features.mean(0)
     points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
-    best, cluster = -np.inf, np.zeros(len(points), np.intp)
-    for _ in range(restarts):
-        centers = _far_apart(points, count, random)
-        for _ in range(rounds):
-            near = points @ centers.T
-            nearest = near.argmax(1)
-            sums = np.zeros_like(centers)
-            np.add.at(sums, nearest, points)
-            # A cluster that is empty takes the point that fits worst.
-            empty = np.flatnonzero(np.bincount(nearest, minlength=count) == 0)
-            sums[empty] = points[np.argsort(near.max(1))[: len(empty)]]
-            centers = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
-        near = points @ centers.T
-        if near.max(1).sum() > best:
-            best, cluster = near.max(1).sum(), near.argmax(1)
+    cluster = hierarchy.fcluster(hierarchy.ward(points), count, "maxclust") - 1 if len(points) > 1 else np.zeros(1, np.intp)
+    for _ in range(rounds):
+        centers = np.zeros((count, points.shape[1]))
+        np.add.at(centers, cluster, points)
+        centers /= np.maximum(np.linalg.norm(centers, axis=1, keepdims=True), 1e-12)
+        cluster = (points @ centers.T).argmax(1)
     return cluster
-
-
-def _far_apart(points: Curve, count: int, random: np.random.RandomState) -> Curve:
-    """Draws first centres as k-means++ does (Arthur and Vassilvitskii 2007)."""
-    chosen = [int(random.randint(len(points)))]
-    away = 1 - points @ points[chosen[0]]
-    for _ in range(count - 1):
-        weights = np.maximum(away, 0) + 1e-12
-        chosen.append(int(random.choice(len(points), p=weights / weights.sum())))
-        away = np.minimum(away, 1 - points @ points[chosen[-1]])
-    return points[chosen]
 
 
 def read_lattice(found: Profiles, before: tuple[Curve, Curve], config: DeidConfig) -> Warp:

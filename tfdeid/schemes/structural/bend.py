@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from tfdeid.key import Key
 from tfdeid.schemes.jit import jit
@@ -38,15 +39,18 @@ class Bend:
           image: the traced image, in pixels.
           image_id: the image's id, from which all moves are drawn.
         """
+        size = (image.width, image.height)
+        # To decimals that a document shows; all that is encrypted has fewer or as many.
+        return image.replace(points=np.round(self.move(image.points / size, image_id) * size, 3))
+
+    def move(self, shares: npt.NDArray[np.float64], image_id: str) -> npt.NDArray[np.float64]:
+        """Returns float64[P, 2], where points (x, y) of an image go, both as shares of its width and height."""
         stream = KeyStream(self._key, f"structural v1, bend of image {image_id}")
         turn, shift_x, shift_y, mirror = 2 * stream.shares(4) - 1
         knots = _REACH * (2 * stream.shares(2 * _GRID**2).reshape(_GRID, _GRID, 2) - 1)
         tangent = turn * _TANGENT_OF_HALF_TURN
         cosine, sine = (1 - tangent**2) / (1 + tangent**2), 2 * tangent / (1 + tangent**2)
-        shares = image.points / (image.width, image.height)
-        moved = _move(shares, knots, cosine, sine, _SHIFT * shift_x, _SHIFT * shift_y, mirror < 0)
-        # To decimals that a document shows; all that is encrypted has fewer or as many.
-        return image.replace(points=np.round(moved * (image.width, image.height), 3))
+        return _move(shares, knots, cosine, sine, _SHIFT * shift_x, _SHIFT * shift_y, mirror < 0)
 
 
 def largest_size(limit: float, overshoot: float) -> int:
