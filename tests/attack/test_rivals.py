@@ -9,7 +9,7 @@ import pytest
 import skimage.data
 
 from tfdeid import DeidConfig, Key
-from tfdeid.attack import block_shuffle, half_bytes, negative_positive
+from tfdeid.attack import block_shuffle, negative_positive
 from tfdeid.attack.attackers import ATTACKERS
 from tfdeid.attack.case import make_case
 from tfdeid.attack.evaluate import attack
@@ -18,7 +18,7 @@ from tfdeid.attack.unstretch import restretch, unstretch
 from tfdeid.attack.view import RECORDS
 from tfdeid.image import resize
 from tfdeid.measure.ssim import ssim
-from tfdeid.schemes.block_shuffle import BlockShuffle
+from tfdeid.schemes.block_shuffle import BlockShuffle, join_halves, split_halves
 from tfdeid.schemes.negative_positive import NegativePositive
 
 KEY = Key.generate()
@@ -85,14 +85,14 @@ def test_a_shared_mask_of_pixels_is_found(tiles, identity):
 def test_a_shared_order_of_halves_is_found(tiles, identity, channels):
     images = tiles[..., :channels]
     scheme = BlockShuffle(DeidConfig("block_shuffle", SIDE, SIDE, grayscale=channels == 1), KEY)
-    halves = half_bytes.split(np.stack([image if identity else scheme.encrypt(image) for image in images[:300]]))
+    halves = split_halves(np.stack([image if identity else scheme.encrypt(image) for image in images[:300]]))
     order = block_shuffle.shared_order(halves, images[300:], seed=1)
-    found = half_bytes.join(order.undo(halves), channels)
+    found = join_halves(order.undo(halves))
     assert np.mean(found >> 4 == images[:300] >> 4) > 0.95
 
 
 def test_halves_are_put_together_again(tiles):
-    assert (half_bytes.join(half_bytes.split(tiles[:5]), 3) == tiles[:5]).all()
+    assert (join_halves(split_halves(tiles[:5])) == tiles[:5]).all()
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from tfdeid.attack.unstretch import restretch, unstretch
 from tfdeid.attack.view import RECORDS, Image, Recovery, View
 from tfdeid.deidentifier import BLOCK, DeidConfig
 from tfdeid.parallel import parallel_map
+from tfdeid.schemes.block_shuffle import join_halves, split_halves
 
 _NUM_PUBLIC = 1000
 # Records that a mask for all is found from.
@@ -50,8 +51,8 @@ class BlockShuffle:
         if view.config.key_scope == "image":
             images = np.concatenate(parallel_map(OwnOrder(public, view.seed), encrypted))
         else:
-            halves = half_bytes.split(encrypted)
-            images = half_bytes.join(shared_order(halves, public, view.seed).undo(halves), encrypted.shape[-1])
+            halves = split_halves(encrypted)
+            images = join_halves(shared_order(halves, public, view.seed).undo(halves))
         return Recovery(restretch(images, view.records.shape[1]))
 
 
@@ -63,11 +64,11 @@ def shared_order(halves: Halves, public: Image, seed: int) -> Order:
     from the best matching of what is known of each half by itself.
 
     Args:
-      halves: uint8[M, N, A, A], as `half_bytes.split` gives them.
+      halves: uint8[M, N, A, A], as `split_halves` gives them.
       public: uint8[P, size, size, C].
       seed: of the draws.
     """
-    known, seen = half_bytes.split(public), halves[:, :_NUM_RECORDS]
+    known, seen = split_halves(public), halves[:, :_NUM_RECORDS]
     model, likeness = _likeness(known, True), _likeness(seen, False)
     rewards = half_bytes.histogram_rewards(half_bytes.histograms(known), half_bytes.histograms(seen), 50.0)
     start = _start(model, likeness, rewards)
@@ -112,7 +113,7 @@ class OwnOrder:
 
     def __init__(self, public: Image, seed: int):
         self._channels, self._seed, self._public = public.shape[-1], seed, public
-        upper = _upper(half_bytes.split(public))
+        upper = _upper(split_halves(public))
         line = half_bytes.curves(upper)[0]
         nothing = np.zeros((len(upper), len(upper), 0), np.float32)
         correlations = half_bytes.correlations(line)
@@ -124,14 +125,14 @@ class OwnOrder:
 
     def __call__(self, encrypted: Image) -> Image:
         """Returns uint8[1, size, size, C] for uint8[size, size, C]."""
-        halves = half_bytes.split(encrypted[np.newaxis])
+        halves = split_halves(encrypted[np.newaxis])
         products = half_bytes.correlations(half_bytes.curves(halves)[0])[0]
         # Upper halves go together, lower ones don't.
         places = np.sort(np.argsort(-np.square(products).sum(1), kind="stable")[: len(halves) // 2])
         halves = halves[places]
         order = self._order(halves)
         found = max(self._variants(order.undo(halves)), key=lambda one: self._commonness(one))
-        return _paint(found, self._channels)
+        return _paint(found)
 
     def _order(self, halves: Halves) -> Order:
         line = half_bytes.curves(halves)[0]
@@ -213,6 +214,6 @@ def _colours(halves: Halves, channels: int) -> npt.NDArray[np.float64]:
     return np.log(smooth / smooth.sum(1, keepdims=True) + 1e-3 / 16**channels)
 
 
-def _paint(upper: Halves, channels: int) -> Image:
+def _paint(upper: Halves) -> Image:
     """Returns images of upper halves uint8[M, N, A, A]; lower ones are put in the middle, which beats any smoothing tried."""
-    return half_bytes.join(np.concatenate([np.full_like(upper, np.ceil(MIDDLE)), upper]), channels)
+    return join_halves(np.concatenate([np.full_like(upper, np.ceil(MIDDLE)), upper]))

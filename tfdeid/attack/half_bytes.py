@@ -7,8 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tfdeid.attack.view import Image
-from tfdeid.deidentifier import BLOCK
 from tfdeid.schemes.jit import jit
 
 MIDDLE = 7.5
@@ -49,23 +47,6 @@ class Order(NamedTuple):
         """Returns published halves uint8[M, ...] in their places, as they were."""
         reverse = np.where(self.sign[self.at] < 0, 15, 0).astype(np.uint8)
         return halves[self.at] ^ reverse.reshape(-1, *[1] * (halves.ndim - 1))
-
-
-def split(images: Image) -> Halves:
-    """Returns uint8[M, N, A, A], the M = 32 C halves of the A x A blocks of uint8[N, size, size, C]: lower, then upper."""
-    count, size, _, channels = images.shape
-    across = size // BLOCK
-    blocks = images.reshape(count, across, BLOCK, across, BLOCK, channels).transpose(2, 4, 5, 0, 1, 3)
-    values = blocks.reshape(-1, count, across, across)
-    return np.concatenate([values & 15, values >> 4])
-
-
-def join(halves: Halves, channels: int) -> Image:
-    """Undoes `split`."""
-    lower, upper = np.split(halves, 2)
-    _, count, across, _ = lower.shape
-    values = (lower | upper << 4).astype(np.uint8).reshape(BLOCK, BLOCK, channels, count, across, across)
-    return values.transpose(3, 4, 0, 5, 1, 2).reshape(count, BLOCK * across, BLOCK * across, channels)
 
 
 def moments(values: npt.NDArray[np.float32]) -> _Moments:

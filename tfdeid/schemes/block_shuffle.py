@@ -58,15 +58,15 @@ class BlockShuffle:
           DeidError: the image has another shape, or the id is missing.
         """
         mask = self._masks.mask_for(image, image_id)
-        halves = _split(image) ^ mask.reverse[:, np.newaxis]
-        return _join(halves[mask.order], image.shape)
+        halves = split_halves(image[np.newaxis]) ^ mask.reverse.reshape(-1, 1, 1, 1)
+        return join_halves(halves[mask.order])[0]
 
     def decrypt(self, encrypted: np.ndarray, image_id: str | None = None) -> npt.NDArray[np.uint8]:
         """Undoes `encrypt`, with the same arguments and errors."""
         mask = self._masks.mask_for(encrypted, image_id)
-        halves = np.empty_like(shuffled := _split(encrypted))
+        halves = np.empty_like(shuffled := split_halves(encrypted[np.newaxis]))
         halves[mask.order] = shuffled
-        return _join(halves ^ mask.reverse[:, np.newaxis], encrypted.shape)
+        return join_halves(halves ^ mask.reverse.reshape(-1, 1, 1, 1))[0]
 
 
 def _draw(stream: KeyStream, channels: int) -> Mask:
@@ -74,17 +74,21 @@ def _draw(stream: KeyStream, channels: int) -> Mask:
     return Mask(reverse=15 * stream.bits(count), order=stream.permutation(count))
 
 
-def _split(image: np.ndarray) -> npt.NDArray[np.uint8]:
-    """Returns all halves, uint8[M, blocks]: a row is one place in all blocks, so that shuffling copies whole rows."""
-    across, channels = image.shape[0] // BLOCK, image.shape[2]
-    blocks = image.reshape(across, BLOCK, across, BLOCK, channels).transpose(1, 3, 4, 0, 2)
-    values = blocks.reshape(-1, across * across)
+def split_halves(images: np.ndarray) -> npt.NDArray[np.uint8]:
+    """Returns uint8[M, N, A, A], the M = 32 C halves of the A x A blocks of uint8[N, size, size, C]: lower, then upper.
+
+    A row is one place in all blocks, so that shuffling copies whole rows.
+    """
+    count, size, _, channels = images.shape
+    across = size // BLOCK
+    blocks = images.reshape(count, across, BLOCK, across, BLOCK, channels).transpose(2, 4, 5, 0, 1, 3)
+    values = blocks.reshape(-1, count, across, across)
     return np.concatenate([values & 15, values >> 4])
 
 
-def _join(halves: np.ndarray, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """Undoes `_split`."""
-    across, channels = shape[0] // BLOCK, shape[2]
+def join_halves(halves: np.ndarray) -> npt.NDArray[np.uint8]:
+    """Undoes `split_halves`."""
     lower, upper = np.split(halves, 2)
-    values = (lower | upper << 4).reshape(BLOCK, BLOCK, channels, across, across)
-    return values.transpose(3, 0, 4, 1, 2).reshape(shape)
+    _, count, across, _ = lower.shape
+    values = (lower | upper << 4).astype(np.uint8).reshape(BLOCK, BLOCK, -1, count, across, across)
+    return values.transpose(3, 4, 0, 5, 1, 2).reshape(count, BLOCK * across, BLOCK * across, -1)
