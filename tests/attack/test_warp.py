@@ -127,18 +127,18 @@ def test_records_of_one_table_are_brought_together():
 
 
 def test_keyed_colours_do_not_hide_the_table_from_pairs_or_chosen_images(public):
-    config = DeidConfig(input_size=32, output_size=160, axes="independent", colors="keyed")
-    case = make_case(photograph_tiles()[:60], [], public, [], config, own_key(1, 0))
-    found = attack(case, ["published", "known_plaintext_3", "chosen_plaintext", "key_known"]).recoveries
+    config = DeidConfig(input_size=32, output_size=160, colors="keyed")
+    case = make_case(photograph_tiles()[:30], [], public[:5], [], config, own_key(1, 0))
+    found = attack(case, ["published", "known_plaintext_1", "chosen_plaintext", "key_known"]).recoveries
     errors = {one.attacker: one.table_error for one in found}
-    assert errors["known_plaintext_3"] < 0.8 * errors["published"]
+    assert errors["known_plaintext_1"] < 0.85 * errors["published"]
     assert errors["chosen_plaintext"] < 0.5 and errors["key_known"] == 0
 
 
 def test_the_key_undoes_bends(public):
     def ssim(**changes: bool) -> list[float]:
         config = DeidConfig(input_size=32, output_size=160, **changes)
-        case = make_case(pictures(40), [], public[:20], [], config, own_key(1, 0))
+        case = make_case(pictures(20), [], public[:5], [], config, own_key(1, 0))
         return [one.ssim.mean for one in attack(case, ["cleaning", "key_known"]).recoveries]
 
     _, straight = ssim()

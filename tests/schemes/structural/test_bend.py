@@ -167,7 +167,7 @@ def test_too_large_an_input_is_refused(size, decimals, largest):
 def test_bent_images_are_encrypted_up_to_the_largest_size(size, decimals, scope):
     config = DeidConfig(input_size=size, output_size=8, coordinate_decimals=decimals, bend=True, key_scope=scope)
     deidentify, random = Deidentifier(config, KEY), np.random.RandomState(0)
-    for k in range(10):
+    for k in range(3 if scope == "image" else 10):  # Each image's table takes seconds where it has many numbers.
         image = random.randint(0, 256, (size, size, 3), np.uint8)
         np.testing.assert_array_equal(deidentify(image, str(k)), deidentify(image, str(k)))
     # Of 2 or 3 pixels a side the preset traces nothing.
