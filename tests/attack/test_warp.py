@@ -114,6 +114,14 @@ def test_known_pairs_give_a_planted_warp(pairs):
     assert found.error(Warp(curve, curve), CONFIG) < (2.5 if pairs == 1 else 1.2)
 
 
+def test_a_known_pair_tells_the_table_of_its_group(public):
+    config = DeidConfig(input_size=32, output_size=160, key_scope="pool:2")
+    case = make_case(photograph_tiles()[::2], [], public[:60], [], config, own_key(3, 0))
+    published, known = attack(case, ["published", "known_plaintext_10"]).recoveries
+    assert known.note == "2 of 2 groups of records have a known one"
+    assert known.table_error < 0.75 * published.table_error
+
+
 def test_records_of_one_table_are_brought_together():
     config, key = DeidConfig(input_size=32, output_size=160, key_scope="pool:4"), own_key(3, 0)
     images, deidentify = photograph_tiles(), Deidentifier(config, key)

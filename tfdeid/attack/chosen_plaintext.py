@@ -25,9 +25,9 @@ class ChosenPlaintext:
     def __call__(self, view: View) -> Recovery:
         x = self._read(view, upright=True)
         y = x if view.config.axes == "shared" else self._read(view, upright=False)
-        warp = Warp(x, y)
+        warps = [Warp(x, y)] * len(view.records)
         asked = (view.config.input_size - 1) * (1 if x is y else 2)
-        return Recovery(undo_all(warp, view.cleaned), [warp] * len(view.records), f"{asked} chosen images")
+        return Recovery(undo_all(warps, view.cleaned), warps, f"{asked} chosen images")
 
     def _read(self, view: View, upright: bool) -> Curve:
         assert view.oracle is not None

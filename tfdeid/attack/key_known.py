@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from tfdeid.attack.unstretch import unstretch
 from tfdeid.attack.view import KEY, Image, Recovery, View
-from tfdeid.attack.warp import Warp
+from tfdeid.attack.warp import Warp, undo_all
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.image import resize
 from tfdeid.key import Key
@@ -34,12 +34,10 @@ class KeyKnown:
         if view.config.scheme != "structural":
             return Recovery(_decrypt(view, view.key))
         warps = true_warps(view.config, view.key, view.ids)
-        if view.config.bend:
-            bend = Bend(view.key)
-            images = parallel_map(lambda *of: _unbend(bend, *of), warps, view.cleaned, view.ids)
-        else:
-            images = parallel_map(lambda warp, image: warp.undo(image), warps, view.cleaned)
-        return Recovery(np.stack(images), warps)
+        if not view.config.bend:
+            return Recovery(undo_all(warps, view.cleaned), warps)
+        bend = Bend(view.key)
+        return Recovery(np.stack(parallel_map(lambda *of: _unbend(bend, *of), warps, view.cleaned, view.ids)), warps)
 
 
 def true_warps(config: DeidConfig, key: Key, ids: Sequence[str]) -> list[Warp]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfdeid.attack.cleaning import clean
+from tfdeid.attack.edges import Profiles, profiles
+from tfdeid.attack.lattice import read_lattice, together
 from tfdeid.attack.path import likeliest_curve
 from tfdeid.attack.view import PAIRS, Image, Pair, Recovery, View
 from tfdeid.attack.warp import Curve, Warp, undo_all
@@ -32,12 +34,34 @@ class KnownPlaintext:
         self.name = f"known_plaintext_{num_pairs}"
 
     def suits(self, config: DeidConfig) -> bool:
-        # Where images differ in their warps, what a pair gave away says nothing of the others.
-        return config.scheme == "structural" and config.key_scope == "dataset" and not config.bend
+        # Where each image has its own warp, what a pair gave away says nothing of the others.
+        return config.scheme == "structural" and config.key_scope != "image" and not config.bend
 
     def __call__(self, view: View) -> Recovery:
-        warp = align(view.pairs, view.config)
-        return Recovery(undo_all(warp, view.cleaned), [warp] * len(view.records))
+        if view.config.pool_size is None:
+            warps = [align(view.pairs, view.config)] * len(view.records)
+            return Recovery(undo_all(warps, view.cleaned), warps)
+        warps, told = _of_pool(view)
+        return Recovery(
+            undo_all(warps, view.cleaned), warps, f"{told:,} of {len(set(warps)):,} groups of records have a known one"
+        )
+
+
+def _of_pool(view: View) -> tuple[list[Warp], int]:
+    """Returns each record's warp, and how many groups' are told by known pairs; those of others are read off their lattice."""
+    found, count = view.edges, len(view.records)
+    known = profiles(np.stack([record for _, record in view.pairs]))
+    warps, told = [Warp.identity()] * count, 0
+    for numbers in together(Profiles(*map(np.concatenate, zip(found, known, strict=True))), view.config):
+        pairs, records = [view.pairs[number - count] for number in numbers if number >= count], numbers[numbers < count]
+        if pairs:
+            warp = align(pairs, view.config)
+        elif records.size:
+            warp = read_lattice(Profiles(found.x[records], found.y[records]), view.expected_edges, view.config)
+        told += bool(pairs) and records.size > 0
+        for number in records:
+            warps[number] = warp
+    return warps, told
 
 
 def align(pairs: Sequence[Pair], config: DeidConfig) -> Warp:

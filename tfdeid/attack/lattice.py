@@ -13,9 +13,8 @@ from tfdeid.attack.edges import Profiles
 from tfdeid.attack.path import likeliest_curve
 from tfdeid.attack.quantile import match_quantiles
 from tfdeid.attack.view import RECORDS, Recovery, View
-from tfdeid.attack.warp import Curve, Warp
+from tfdeid.attack.warp import Curve, Warp, undo_all
 from tfdeid.deidentifier import DeidConfig
-from tfdeid.parallel import parallel_map
 
 # Positions that are tried, a pixel of the record.
 _STEPS = 4
@@ -40,9 +39,8 @@ class Lattice:
             warp = read_lattice(Profiles(found.x[numbers], found.y[numbers]), before, view.config)
             for number in numbers:
                 warps[number] = warp
-        images = parallel_map(lambda warp, image: warp.undo(image), warps, view.cleaned)
         note = f"{len(groups):,} groups of records" if len(groups) > 1 else ""
-        return Recovery(np.stack(images), warps, note)
+        return Recovery(undo_all(warps, view.cleaned), warps, note)
 
 
 def together(found: Profiles, config: DeidConfig) -> list[npt.NDArray[np.intp]]:

@@ -22,8 +22,8 @@ class Quantile:
         return config.scheme == "structural"
 
     def __call__(self, view: View) -> Recovery:
-        warp = match_quantiles(view.edges, view.expected_edges, view.config)
-        return Recovery(undo_all(warp, view.cleaned), [warp] * len(view.records))
+        warps = [match_quantiles(view.edges, view.expected_edges, view.config)] * len(view.records)
+        return Recovery(undo_all(warps, view.cleaned), warps)
 
 
 def match_quantiles(found: Profiles, before: tuple[Curve, Curve], config: DeidConfig) -> Warp:

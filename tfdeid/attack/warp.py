@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -53,9 +54,9 @@ class Warp:
         return np.rint(columns).astype(np.uint8)
 
 
-def undo_all(warp: Warp, images: Image) -> Image:
-    """Returns uint8[N, S, S, C], all images as they were before one warp, on all cores."""
-    return np.stack(parallel_map(warp.undo, images))
+def undo_all(warps: Sequence[Warp], images: Image) -> Image:
+    """Returns uint8[N, S, S, C], each image as it was before its warp, on all cores."""
+    return np.stack(parallel_map(Warp.undo, warps, images))
 
 
 def _between(places: Curve, size: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
