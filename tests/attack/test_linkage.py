@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tfdeid.attack.attackers import LINKERS
+from tfdeid.attack.attackers import ATTACKERS, LINKERS
 from tfdeid.attack.evaluate import attack
 from tfdeid.attack.linkage import Palette, PaletteDistances, keyless
-from tfdeid.attack.view import View
+from tfdeid.attack.view import Recovery, View
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.key import Key
 
@@ -94,6 +94,29 @@ def test_what_an_attacker_recovered_helps_linkers_of_shapes():
     for name in ("small_image", "hog"):
         assert top1(LINKERS[name]()(blind, images)) < 0.2
         assert top1(LINKERS[name]()(dataclasses.replace(blind, recovered=view.records), images)) > 0.9
+
+
+def test_linkers_get_what_the_best_informed_attacker_made_and_not_a_network(monkeypatch):
+    class Network:
+        name, knows, num_pairs, about = "learned_inversion", "records", 0, ""
+
+        def suits(self, config):
+            return True
+
+        def __call__(self, view):
+            return Recovery(np.zeros_like(view.records))
+
+    class Spy(LINKERS["hog"]().__class__):
+        def __call__(self, view, candidates):
+            given.append(view.recovered)
+            return super().__call__(view, candidates)
+
+    given: list[np.ndarray] = []
+    monkeypatch.setitem(ATTACKERS, "learned_inversion", Network)
+    monkeypatch.setitem(LINKERS, "hog", Spy)
+    case = make_case(pictures(20), dataclasses.replace(CONFIG, scheme="negative_positive", output_size=32))
+    attack(case, ["published", "learned_inversion", "hog"])
+    assert np.array_equal(given[0], case.view.records[: len(given[0])])
 
 
 def test_linkers_suit_what_they_make_sense_against():
