@@ -118,7 +118,7 @@ def _draw_points(axes: Axes, trades: list[_Trade]) -> None:
     canvas = axes.get_figure()
     assert canvas is not None
     canvas.colorbar(dots, ax=axes, label="best SSIM that attackers reach")
-    axes.legend(loc="lower right", fontsize=8)
+    axes.legend(loc="best", fontsize=8)
 
 
 def _draw_labels(axes: Axes, trades: list[_Trade]) -> None:
