@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # It trains the largest network.
 _ASKED_FOR = "learned_inversion"
 # Minutes a record on two cores at 224 x 224: for the ceilings, and for each attacker with the figures of what it recovers.
-_BASE, _EACH = 0.6e-3, 0.3e-3
+_BASE, _EACH = 0.2e-3, 0.15e-3
 _EPILOG = """\
 Every attacker has the records, the published configuration and public images of the same kind. Those named known_plaintext_N
 also know N originals with their records, chosen_plaintext has images of its choice de-identified, and key_known has the key,
