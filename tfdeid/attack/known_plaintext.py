@@ -53,12 +53,13 @@ def _of_pool(view: View) -> tuple[list[Warp], int]:
     known = profiles(np.stack([record for _, record in view.pairs]))
     warps, told = [Warp.identity()] * count, 0
     for numbers in together(Profiles(*map(np.concatenate, zip(found, known, strict=True))), view.config):
-        pairs, records = [view.pairs[number - count] for number in numbers if number >= count], numbers[numbers < count]
-        if pairs:
-            warp = align(pairs, view.config)
-        elif records.size:
+        records = numbers[numbers < count]
+        if not records.size:
+            continue
+        if pairs := [view.pairs[number - count] for number in numbers if number >= count]:
+            warp, told = align(pairs, view.config), told + 1
+        else:
             warp = read_lattice(Profiles(found.x[records], found.y[records]), view.expected_edges, view.config)
-        told += bool(pairs) and records.size > 0
         for number in records:
             warps[number] = warp
     return warps, told

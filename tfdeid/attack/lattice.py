@@ -20,6 +20,8 @@ from tfdeid.deidentifier import DeidConfig
 _STEPS = 4
 # Pixels over which the level of a profile is taken, in mean gaps.
 _LEVEL = 2.0
+# Of k-means; fewer are enough to settle.
+_ROUNDS = 20
 
 
 class Lattice:
@@ -59,7 +61,7 @@ def together(found: Profiles, config: DeidConfig) -> list[npt.NDArray[np.intp]]:
     return [numbers for k in range(tables) if (numbers := np.flatnonzero(cluster == k)).size]
 
 
-def spherical_k_means(features: Curve, count: int, rounds: int = 20) -> npt.NDArray[np.intp]:
+def spherical_k_means(features: Curve, count: int) -> npt.NDArray[np.intp]:
     """Returns intp[N], the cluster of each of float64[N, F], by the cosine of their angle.
 
     It begins with Ward's clusters, so that nothing is drawn: from drawn centres many rounds end with two clusters in one.
@@ -67,7 +69,7 @@ def spherical_k_means(features: Curve, count: int, rounds: int = 20) -> npt.NDAr
     points = features - features.mean(0)
     points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
     cluster = hierarchy.fcluster(hierarchy.ward(points), count, "maxclust") - 1 if len(points) > 1 else np.zeros(1, np.intp)
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         centers = np.zeros((count, points.shape[1]))
         np.add.at(centers, cluster, points)
         centers /= np.maximum(np.linalg.norm(centers, axis=1, keepdims=True), 1e-12)

@@ -90,5 +90,5 @@ def join_halves(halves: np.ndarray) -> npt.NDArray[np.uint8]:
     """Undoes `split_halves`."""
     lower, upper = np.split(halves, 2)
     _, count, across, _ = lower.shape
-    values = (lower | upper << 4).astype(np.uint8).reshape(BLOCK, BLOCK, -1, count, across, across)
+    values = (lower | upper << 4).reshape(BLOCK, BLOCK, -1, count, across, across)
     return values.transpose(3, 4, 0, 5, 1, 2).reshape(count, BLOCK * across, BLOCK * across, -1)
