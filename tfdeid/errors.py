@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable
 
 
@@ -11,6 +12,15 @@ class DeidError(ValueError):
 
     The message states the rule, the value it met and what to do. Commands print it as one line, without a traceback.
     """
+
+
+class DeidWarning(UserWarning):
+    """Something that a user should know of work that goes on. Commands print it as one line, whatever the log level."""
+
+
+def warn(message: str) -> None:
+    """Tells the user something: the one channel for it, which commands show. Said once, however often it is raised."""
+    warnings.warn(message, DeidWarning, stacklevel=2)
 
 
 class ImageError(DeidError):

@@ -11,10 +11,9 @@ import os
 import pathlib
 import secrets
 import stat
-import warnings
 from collections.abc import Callable
 
-from tfdeid.errors import DeidError
+from tfdeid.errors import DeidError, warn
 
 # The key that Ko et al. 2020 print. Good for reproducing their figures, and for nothing else.
 _PUBLISHED = "jX4ZXXmM3qTgAjez/1j/EVz5tCcmQ711bz8hqIMJap0="
@@ -64,9 +63,7 @@ class Key:
         """
         reference = os.fspath(reference)
         if reference == "paper":
-            warnings.warn(
-                "the key 'paper' is published: everybody can undo what it does. Use it to reproduce figures only.", stacklevel=2
-            )
+            warn("the key 'paper' is published: everybody can undo what it does. Use it to reproduce figures only.")
             return cls(_PUBLISHED)
         if reference.startswith("env:"):
             return cls(_from_environment(reference.removeprefix("env:")))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import pathlib
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tfdeid.deidentifier import DeidConfig, Deidentifier
-from tfdeid.errors import DeidError
+from tfdeid.errors import DeidError, warn
 from tfdeid.image import resize
 from tfdeid.key import Key
 
@@ -78,10 +77,7 @@ def write_svg(images: Sequence[np.ndarray], config: DeidConfig, key: Key, folder
 
     if config.scheme != "structural":
         raise DeidError(f"vector documents are made by the scheme structural alone, the scheme was {config.scheme!r}.")
-    warnings.warn(
-        f"the documents in {folder} are as good as the key: whoever has one with its encrypted form can undo the warp.",
-        stacklevel=2,
-    )
+    warn(f"the documents in {folder} are as good as the key: whoever has one with its encrypted form can undo the warp.")
     scheme = Structural(config, key)
     prepare = Deidentifier(config.with_scheme("vectorized")).prepare
     folder.mkdir(parents=True, exist_ok=True)

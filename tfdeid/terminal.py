@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from tfdeid.errors import DeidError
+from tfdeid.errors import DeidError, DeidWarning
 
 
 def run_command(program: str, command: Callable[[], int]) -> int:
@@ -23,6 +23,8 @@ def run_command(program: str, command: Callable[[], int]) -> int:
     warnings.showwarning = lambda message, *_, **__: print(f"{program}: warning: {message}", file=sys.stderr)
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=FutureWarning)
+    # Before any filter of the environment (PYTHONWARNINGS): what users need to know is never hidden.
+    warnings.filterwarnings("default", category=DeidWarning)
     try:
         return command()
     except DeidError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import concurrent.futures
 import functools
 import hashlib
-import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from PIL import Image
 
 from tfdeid import image
 from tfdeid.data.example import Example
-from tfdeid.errors import DeidError, ImageError
+from tfdeid.errors import DeidError, ImageError, warn
 
 _SPLIT_NAMES = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
 _HEAD = 1 << 16
@@ -57,7 +56,7 @@ class FolderStore:
         tree = _scan(self.root, ignored, depth=2)
         if ignored:
             counts = ", ".join(f"{count} {kind}" for kind, count in sorted(ignored.items()))
-            logging.getLogger(__name__).warning("%s: left out files that are no images by their extension: %s", path, counts)
+            warn(f"{path}: left out files that are no images by their extension: {counts}")
         self.label_names, self._files = _layout(tree, path)
 
     @property

@@ -7,11 +7,12 @@ import hashlib
 import os
 import pathlib
 import tempfile
-import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
+
+from tfdeid.errors import warn
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,10 +39,7 @@ def _cache_directory() -> str | None:
         except OSError:
             continue
         return path
-    warnings.warn(
-        "no writable folder for compiled kernels: every process compiles them anew (about 15 s). Set NUMBA_CACHE_DIR.",
-        stacklevel=2,
-    )
+    warn("no writable folder for compiled kernels: every process compiles them anew (about 15 s). Set NUMBA_CACHE_DIR.")
     return None
 
 

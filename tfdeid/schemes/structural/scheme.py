@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 
 import numpy as np
 
 from tfdeid.deidentifier import DeidConfig
+from tfdeid.errors import warn
 from tfdeid.key import Key
 from tfdeid.schemes import needed_id
 from tfdeid.schemes.structural import PositionOPE, rasterize, trace_options, vectorize
@@ -56,11 +56,10 @@ class Structural:
         some = ", for some images" if config.key_scope != "dataset" else ""
         if any(config.output_size > _LARGEST_SHARE_OF_CANVAS * side for side in self._sides()):
             # The canvas itself is as good as the key, so the warning does not name it.
-            warnings.warn(
+            warn(
                 f"output_size {config.output_size} is more than 70 % of the encrypted canvas of this key at input_size "
                 f"{config.input_size}{some}; the paper asks for a stronger "
-                "reduction: a smaller output_size or a larger input_size.",
-                stacklevel=4,
+                "reduction: a smaller output_size or a larger input_size."
             )
 
     def position_ope(self, image_id: str | None = None) -> PositionOPE:
