@@ -80,7 +80,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     counts = total(reports[task.file_name] for task in tasks)
     made = total(reports[task.file_name] for task in todo)
     failures = report.write_failures(job, tasks, reports, source, key) if counts["failed"] else None
-    print(report.summary(job, counts, made, seconds, failures, complete=is_complete(job.directory)))
+    print(report.summary(job, source, counts, made, seconds, failures, complete=is_complete(job.directory)))
     return 0 if is_complete(job.directory) else 1
 
 
@@ -218,6 +218,8 @@ def _make_job(
         label_names=None if source.label_names is None else tuple(source.label_names),
         source_name=source.name,
         source_version=source.version,
+        source_identity=source.identity,
+        all_label_names=None if source.all_label_names is None else tuple(source.all_label_names),
     )
 
 

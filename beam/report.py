@@ -27,7 +27,7 @@ def beginning(
 ) -> str:
     """Returns what is about to be done."""
     sizes = ", ".join(f"{split} {size:,}" for split, size in source.splits.items())
-    lines = [f"{job.source_name} ({sizes}) -> {job.directory}"]
+    lines = [f"{job.source_name} ({sizes}) -> {job.directory}", *source.notes]
     if len(todo) < len(tasks):
         lines.append(f"resuming: {len(tasks) - len(todo)} of {len(tasks)} shards are there already")
     if runner == "DirectRunner":
@@ -65,13 +65,20 @@ def already_complete(job: Job) -> str:
 
 
 def summary(
-    job: Job, counts: dict[str, Any], made: dict[str, Any], seconds: float, failures: Failures | None, complete: bool
+    job: Job,
+    source: Source,
+    counts: dict[str, Any],
+    made: dict[str, Any],
+    seconds: float,
+    failures: Failures | None,
+    complete: bool,
 ) -> str:
     """Returns the closing words: counts, rate, where things are, and the next command."""
     rate = made["read"] / seconds if seconds > 0 else 0.0
     lines = [
         "",
         f"read {counts['read']:,} = written {counts['written']:,} + failed {counts['failed']:,}",
+        *source.notes,
     ]
     if made["read"]:
         stages = ", ".join(f"{stage} {1000 * made['seconds'][stage] / made['read']:.2f}" for stage in STAGES[1:])

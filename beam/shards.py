@@ -18,7 +18,7 @@ import numpy as np
 from etils import epath
 
 from beam.job import Job, ShardTask, run_identity
-from tfdeid.data.example import record_id
+from tfdeid.data.example import RecordIds
 from tfdeid.data.metadata import make_features, write_metadata
 from tfdeid.data.shard_report import REPORTS, ShardReport, read_reports
 from tfdeid.data.sources import Example, Source, open_source
@@ -49,14 +49,10 @@ class Worker:
                 f"launch ({job.fingerprint}). Give the workers the same key."
             )
         self.job = job
-        self.source: Source = open_source(job.source)
-        self._key = key
+        self.source: Source = open_source(job.source, job.all_label_names)
+        self.record_id = RecordIds(key, job.source_name, job.source_identity, job.deid.algorithm_version)
         self._deidentifier = Deidentifier(job.deid, key)
         self._deidentifier(np.zeros((2, 2, job.channels), np.uint8), "start")  # Loads the kernels.
-
-    def record_id(self, split: str, example: Example) -> str:
-        """Returns the record's id: 128 bits in hex, which without the key tell nothing of the source."""
-        return record_id(self._key, self.job.source_name, split, example)
 
     def prepare(self, example: Example, clock: Clock) -> np.ndarray:
         """Returns the image decoded and resized; raises StageError where it can't be."""

@@ -157,6 +157,18 @@ def is_gray(file: BinaryIO) -> bool:
     return mode[0] == "I" or mode in ("1", "L", "LA", "La")
 
 
+def holds_several(data: bytes) -> bool:
+    """Tells whether an image file holds more than one frame or page, of which `decode_image` takes the first.
+
+    The second picture of a JPEG file (MPO) is another view or a preview of the first, and does not count.
+    """
+    try:
+        with _open(data) as image:
+            return image.format != "MPO" and getattr(image, "n_frames", 1) > 1
+    except Exception:  # As in `decode_image`: a file that is damaged fails when it is decoded.
+        return False
+
+
 def encode_png(image: Pixels) -> bytes:
     """Returns uint8[H, W, 1] or uint8[H, W, 3] as a PNG file, losslessly and without metadata.
 

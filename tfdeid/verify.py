@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from tfdeid.data.example import Example, record_id
+from tfdeid.data.example import Example
 from tfdeid.data.load import open_builder
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.shard_report import REPORTS, ShardReport
@@ -25,7 +25,6 @@ from tfdeid.errors import DeidError
 from tfdeid.files import crc32c
 from tfdeid.image import decode_image, match_channels
 from tfdeid.key import Key
-from tfdeid.schemes import ALGORITHM_VERSION
 
 _ID = re.compile("[0-9a-f]{32}")
 _SHOWN = 20
@@ -265,25 +264,23 @@ def _expected(owner: Owner, info: Any, facts: Mapping[str, Any]) -> Expected:
             f"the key must be that of the dataset, with fingerprint {facts['key_fingerprint']}; the one given has "
             f"{owner.key.fingerprint}."
         )
-    if facts["algorithm_version"] != ALGORITHM_VERSION:
-        raise DeidError(
-            f"the dataset is of algorithm version {facts['algorithm_version']}, this program makes {ALGORITHM_VERSION}. Use "
-            "the version of the program that made it."
-        )
-    whole = SourceConfig(dataset=owner.dataset, data_dir=owner.data_dir)
+    config = DeidConfig.of_facts(facts)
+    selection = facts.get("source_selection", {})
+    features = {name: selection.get(name) for name in ("image_feature", "label_feature")}
+    whole = SourceConfig(owner.dataset, owner.data_dir, **features)
     source = open_source(whole)
     if (source.name, source.version) != (facts["source"], facts["source_version"]):
         raise DeidError(
             f"the source must be {facts['source']} version {facts['source_version']}, of which the dataset is made; it is "
             f"{source.name} version {source.version}."
         )
-    selection = facts.get("source_selection", {})
-    source = open_source(dataclasses.replace(whole, splits=_splits(info, selection), **selection))
-    deidentify = Deidentifier(DeidConfig(**facts["deid"]), owner.key)
+    source = open_source(whole.selecting_as(facts, splits=_splits(info, selection)))
+    deidentify = Deidentifier(config, owner.key)
+    record_id = source.record_ids(owner.key, config.algorithm_version)
     channels = info.features["image"].shape[-1]
 
     def one(split: str, example: Example, is_drawn: bool) -> tuple[str, tuple[int | None, bytes | None]]:
-        name = record_id(owner.key, source.name, split, example)
+        name = record_id(split, example)
         label = example.label if source.label_names is not None else None
         if not is_drawn:
             return name, (label, None)

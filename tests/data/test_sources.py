@@ -14,7 +14,7 @@ from PIL import Image
 from skimage.data import lfw_subset
 
 from tfdeid.data.sources import SourceConfig, open_source
-from tfdeid.errors import DeidError, DeidWarning
+from tfdeid.errors import DeidError
 from tfdeid.image import decode_image, encode_png
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "tfds"
@@ -152,10 +152,27 @@ def test_split_sizes_draw_disjoint_examples_in_source_order():
     assert [e.index for e in read_all(again, "b")] != indices["b"]
 
 
-def test_limit_takes_the_first():
-    source = open_source(SourceConfig(classes=(1,), limit=7))
+def test_limit_draws_from_each_class_alike():
+    source = open_source(SourceConfig(limit=7))
+    assert source.splits == {"train": 7, "test": 7}
+    examples = read_all(source, "train")
+    assert sorted(e.label for e in examples) in ([0] * 3 + [1] * 4, [0] * 4 + [1] * 3)
+    assert [e.index for e in examples] == [15, 22, 37, 97, 103, 113, 145]  # never to change
+    assert "limit 7: 7 of train, 7 of test, drawn by class_seed 0, as many of each class as can be" in source.notes
+    others = open_source(SourceConfig(limit=7, class_seed=1))
+    assert [e.index for e in read_all(others, "train")] != [e.index for e in examples]
+    # All of a split that has no more, and classes that have fewer give way to the others.
+    assert open_source(SourceConfig(limit=1000)).splits == {"train": 160, "test": 40}
+    assert [e.label for e in read_all(open_source(SourceConfig(limit=150)), "train")].count(0) == 75
+
+
+def test_the_first_are_taken_as_limit_did_until_algorithm_version_1():
+    source = open_source(SourceConfig(classes=(1,), first=7))
     assert source.splits == {"train": 7, "test": 7}
     assert [e.index for e in read_all(source, "train")] == list(range(80, 87))
+    selection = {"source_selection": {"classes": ["nonface"], "limit": 7}}
+    assert SourceConfig().selecting_as({**selection, "algorithm_version": 1}) == SourceConfig(classes=("nonface",), first=7)
+    assert SourceConfig().selecting_as({**selection, "algorithm_version": 2}) == SourceConfig(classes=("nonface",), limit=7)
 
 
 def test_a_pickled_source_reads_the_same():
@@ -179,10 +196,13 @@ def test_folder_with_splits_and_classes(tmp_path):
     write(root, "train/dog/b.png", "train/dog/a.JPG", "train/cat/1.png", "test/dog/x.png", "test/emu/x.webp")
     write(root, "train/cat/notes.txt", ".hidden/a.png", "train/dog/.b.png", "train/README", data=b"")
     (root / "train" / "empty").mkdir()
-    with pytest.warns(DeidWarning, match=r"1 \.txt, 1 without extension"):
-        source = open_source(SourceConfig(f"folder:{root}"))
+    source = open_source(SourceConfig(f"folder:{root}"))
     assert source.name == "my_data_2" and source.splits == {"test": 2, "train": 3}
     assert source.label_names == ["cat", "dog", "emu"]
+    assert source.notes == [
+        f"left out of {root}: files that are no images by their extension: 1 .txt, 1 without extension; "
+        "2 hidden, by names that start with a dot; folders without images: empty"
+    ]
     examples = read_all(source, "train")
     assert [(e.source_id, e.label, e.index) for e in examples] == [
         ("train/cat/1.png", 0, 0),

@@ -11,7 +11,7 @@ from etils import epath
 
 from tfdeid.attack.evaluate import NUM_PAIRS, Case
 from tfdeid.attack.view import Image, View
-from tfdeid.data.example import Example, record_id
+from tfdeid.data.example import Example, RecordIds
 from tfdeid.data.load import open_builder
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.sources import Source, SourceConfig, open_source
@@ -68,7 +68,7 @@ def open_case(target: Target, key: Key | None) -> Case:
     facts = read_facts(epath.Path(builder.data_dir))
     if "deid" not in facts:
         raise DeidError(f"{target.dataset} was not made by this tool: its metadata says nothing of a scheme.")
-    config = DeidConfig(**facts["deid"])
+    config = DeidConfig.of_facts(facts)
     if config.scheme in KEYLESS_SCHEMES:
         raise DeidError(f"{target.dataset} is not encrypted (scheme {config.scheme}), so there is nothing to attack.")
     if key is None or key.fingerprint != facts["key_fingerprint"]:
@@ -78,16 +78,15 @@ def open_case(target: Target, key: Key | None) -> Case:
         )
     split = _split(target, builder.info.splits)
     published = open_source(SourceConfig(dataset=target.dataset, data_dir=target.data_dir))
-    selection = facts.get("source_selection", {})
-    whole = SourceConfig(dataset=target.originals, data_dir=target.originals_data_dir)
-    source = open_source(dataclasses.replace(whole, **selection))
+    source = open_source(SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts))
     if source.name != facts["source"]:
         raise DeidError(f"{target.dataset} was made of {facts['source']}; the originals given are {source.name}.")
     if split not in source.splits:
         raise DeidError(f"{target.originals} has no split {split}: give the originals that the dataset was made of.")
     drawn = list(_drawn(published, split, target.num_images + NUM_PAIRS, target.seed))
     channels = builder.info.features["image"].shape[-1]
-    originals = _originals(source, split, {example.source_id for example in drawn}, config, key, channels)
+    record_id = source.record_ids(key, config.algorithm_version)
+    originals = _originals(source, split, {example.source_id for example in drawn}, config, record_id, channels)
     missing = [example for example in drawn if example.source_id not in originals]
     if missing:
         raise DeidError(
@@ -97,7 +96,7 @@ def open_case(target: Target, key: Key | None) -> Case:
     # Where a dataset is small, the attack needs the records more than known plaintext needs all its pairs.
     num_pairs = min(NUM_PAIRS, len(drawn) // 10)
     known, drawn = drawn[:num_pairs], drawn[num_pairs:]
-    public = list(_public(source, split, set(originals), target, key))
+    public = list(_public(source, split, set(originals), target, record_id))
     if len(public) < _LEAST:
         raise DeidError(
             f"attackers need at least {_LEAST} public images, and {target.originals} leaves {len(public)} beside the "
@@ -184,20 +183,22 @@ def _drawn(source: Source, split: str, count: int, seed: int) -> Iterator[Exampl
     yield from (example for example in found if example is not None)
 
 
-def _originals(source: Source, split: str, wanted: set[str], config: DeidConfig, key: Key, channels: int) -> dict[str, Image]:
+def _originals(
+    source: Source, split: str, wanted: set[str], config: DeidConfig, record_id: RecordIds, channels: int
+) -> dict[str, Image]:
     """Returns the prepared originals of the wanted ids."""
-    named = ((record_id(key, source.name, split, example), example) for example in source.read(split, 0, source.splits[split]))
+    named = ((record_id(split, example), example) for example in source.read(split, 0, source.splits[split]))
     found = {name: example for name, example in named if name in wanted}
     return dict(zip(found, _prepared(list(found.values()), config, channels), strict=True))
 
 
-def _public(source: Source, split: str, taken: set[str], target: Target, key: Key) -> Iterator[Example]:
+def _public(source: Source, split: str, taken: set[str], target: Target, record_id: RecordIds) -> Iterator[Example]:
     """Yields examples that are no original of a record that is attacked, from other splits where there are any."""
     others = [name for name in source.splits if name != split] or [split]
     share = -(-target.num_public // len(others))
     for other in others:
         for example in _drawn(source, other, share + len(taken) * (other == split), target.seed + 1):
-            if other != split or record_id(key, source.name, split, example) not in taken:
+            if other != split or record_id(split, example) not in taken:
                 yield example
 
 

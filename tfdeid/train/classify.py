@@ -53,7 +53,7 @@ def _preparation(run: RunDir, key: Key | None) -> Callable[[np.ndarray], np.ndar
         return lambda image: resized(match_channels(image, network["channels"]))
     if needs_key(run):
         _check_key(key, facts["key_fingerprint"])
-    deidentify = Deidentifier(DeidConfig(**facts["deid"]), key)
+    deidentify = Deidentifier(DeidConfig.of_facts(facts), key)
 
     def deidentified(image: np.ndarray) -> np.ndarray:
         image = match_channels(image, network["channels"])
