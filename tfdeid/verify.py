@@ -300,7 +300,8 @@ def _expected(owner: Owner, info: Any, facts: Mapping[str, Any]) -> Expected:
 def _splits(info: Any, selection: Mapping[str, Any]) -> tuple[str, ...]:
     """Returns the source's splits that the dataset's are made of; those that `split_sizes` makes of others are not its own."""
     made = {key.partition("=")[0] for key in selection.get("split_sizes", {}) if "=" in key}
-    return tuple(split for split in info.splits if split not in made)
+    in_source = (info.metadata or {}).get("source_splits", {})
+    return tuple(split for split in (in_source.get(split, split) for split in info.splits) if split not in made)
 
 
 def _drawn(source: Source, split: str, owner: Owner) -> Iterator[tuple[str, Example, bool]]:

@@ -12,7 +12,7 @@ from tfdeid.files import file_size
 
 REPORTS = "_shards"
 # A remote store takes some 50 ms for each answer, and a large dataset has tens of thousands of shards.
-_AT_ONCE = 32
+AT_ONCE = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +59,10 @@ def read_reports(directory: epath.PathLike) -> dict[str, ShardReport]:
     """
     directory = epath.Path(directory)
     folder = directory / REPORTS
-    paths = sorted(folder.glob("*.json")) if folder.exists() else []
-    with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+    # Not by a pattern: the folder's own name would count as part of it.
+    entries = sorted(folder.iterdir()) if folder.exists() else []
+    paths = [path for path in entries if path.name.endswith(".json") and not path.name.startswith(".")]
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         reports = pool.map(lambda path: _read_report(directory, path), paths)
         return {report.file_name: report for report in reports if report is not None}
 
@@ -70,5 +72,5 @@ def _read_report(directory: epath.Path, path: epath.Path) -> ShardReport | None:
     try:
         report = ShardReport.from_json(path.read_text())
         return report if file_size(directory / report.file_name) == report.file_bytes else None
-    except (ValueError, TypeError, KeyError, FileNotFoundError):
+    except (ValueError, TypeError, KeyError, AttributeError, FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
