@@ -52,7 +52,7 @@ def decide(job: Job, tasks: list[ShardTask], mode: str, changes: bool) -> tuple[
     """
     replacing = dataclasses.replace(job, replaces=True)
     with write_errors(str(job.directory), "Choose another --output_dir."):
-        if changes and is_complete(replacing.workplace):
+        if changes and is_whole(replacing):
             warn(f"an overwrite of {job.directory} that was interrupted is being ended.")
             put_in_place(replacing)
         names = [path.name for path in job.directory.iterdir()] if job.directory.exists() else []
@@ -90,7 +90,7 @@ def _overwrite(job: Job, replacing: Job, changes: bool) -> Job:
     if changes:
         replacing.workplace.rmtree(missing_ok=True)
         if not replaces:
-            _remove_ours(job.directory, job.dataset)
+            remove_ours(job.directory, job.dataset)
     # A job that is only described may run when there is a dataset.
     return replacing if replaces or not changes else job
 
@@ -133,6 +133,11 @@ def _difference(job: Job, found: dict[str, object]) -> str:
     return f"of another identity (it differs in: {', '.join(names) or 'its shards'})"
 
 
+def is_whole(job: Job) -> bool:
+    """Tells whether a new dataset is ready to be put in its place, or is on its way there."""
+    return is_complete(job.workplace) or (job.workplace / _CONTENTS).exists()
+
+
 def put_in_place(job: Job) -> None:
     """Moves a whole new dataset to where the old one is; whoever is killed in between leaves what this ends when called again.
 
@@ -144,8 +149,14 @@ def put_in_place(job: Job) -> None:
         names = [*_names(new), *(f"{REPORTS}/{name}" for name in _names(new / REPORTS))]
         write_text(contents, json.dumps([name for name in names if name != REPORTS and ".incomplete-" not in name]))
     names = json.loads(contents.read_text())
-    withdraw(old)
-    _remove_ours(old, job.dataset, keep=names)
+    if is_complete(new):
+        withdraw(old)
+        remove_ours(old, job.dataset, keep=names)
+        _move(names, new, old)
+    new.rmtree()
+
+
+def _move(names: list[str], new: epath.Path, old: epath.Path) -> None:
     (old / REPORTS).mkdir(parents=True, exist_ok=True)
     left = {*_names(new), *(f"{REPORTS}/{name}" for name in _names(new / REPORTS))}
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
@@ -153,22 +164,13 @@ def put_in_place(job: Job) -> None:
         for _ in moves:  # So that an error in one of them is raised.
             pass
     (new / LAST_FILE).replace(old / LAST_FILE)
-    new.rmtree()
 
 
 def _names(folder: epath.Path) -> list[str]:
     return [path.name for path in folder.iterdir()] if folder.exists() else []
 
 
-def remove_leftovers(directory: epath.Path, dataset: str) -> None:
-    """Removes what workers left that were killed while they wrote."""
-    for folder in (directory, directory / REPORTS):
-        for name in _names(folder):
-            if ".incomplete-" in name and _is_ours(dataset, name):
-                (folder / name).unlink(missing_ok=True)
-
-
-def _remove_ours(directory: epath.Path, dataset: str, keep: Collection[str] = ()) -> None:
+def remove_ours(directory: epath.Path, dataset: str, keep: Collection[str] = ()) -> None:
     """Removes this dataset's files, but for those to keep (paths in the directory). What a user has put there stays."""
     kept = {*keep}
     withdraw(directory)

@@ -19,9 +19,9 @@ import numpy as np
 from etils import epath
 
 from beam.job import Job, ShardTask, run_identity
-from beam.output import put_in_place, remove_leftovers, write_errors
+from beam.output import is_whole, put_in_place, remove_ours, write_errors
 from tfdeid.data.example import record_id
-from tfdeid.data.metadata import is_complete, make_features, read_facts, write_metadata
+from tfdeid.data.metadata import make_features, read_facts, write_metadata
 from tfdeid.data.shard_report import REPORTS, ShardReport, read_reports
 from tfdeid.data.sources import Example, Source, open_source
 from tfdeid.deidentifier import Deidentifier
@@ -270,7 +270,7 @@ def finish_dataset(job: Job, tasks: list[ShardTask], max_failed_ratio: float) ->
     if job.replaces and not job.workplace.exists() and read_facts(job.directory).get("identity") == run_identity(tasks):
         return True
     with write_errors(f"the metadata of {job.directory}"):
-        if not (job.replaces and is_complete(job.workplace)) and not _write_metadata(job, tasks, max_failed_ratio):
+        if not (job.replaces and is_whole(job)) and not _write_metadata(job, tasks, max_failed_ratio):
             return False
         if job.replaces:
             put_in_place(job)
@@ -285,7 +285,9 @@ def _write_metadata(job: Job, tasks: list[ShardTask], max_failed_ratio: float) -
     counts = total(reports[task.file_name] for task in tasks)
     if counts["failed"] > max_failed_ratio * counts["read"]:
         return False
-    remove_leftovers(job.workplace, job.dataset)
+    # What workers left that were killed while they wrote, and what an earlier try with other shards has left.
+    names = [task.file_name for task in tasks]
+    remove_ours(job.workplace, job.dataset, keep=[*names, *(f"{REPORTS}/{name}.json" for name in names)])
     splits: dict[str, tuple[list[int], int]] = {}
     for task in tasks:
         report = reports[task.file_name]
