@@ -26,9 +26,8 @@ def test_splits():
     odd = ["val.2", "train set", "train_set", "train  set", "all", " all", "...", "a/b", "x\udcff", "Gro\u0308n 1", ""]
     mapped = ["val_2", "train_set_2", "train_set", "train_set_3", "all_", "all__2", "split", "a_b", "x", "Grön_1", "split_2"]
     assert split_names(odd) == dict(zip(odd, mapped, strict=True))
-    info = tfds.core.splits.SplitDict
     for name in split_names(odd).values():
-        assert tfds.core.splits.AbstractSplit.from_spec(f"{name}[:50%]"), info
+        assert tfds.core.splits.AbstractSplit.from_spec(f"{name}[:50%]")
 
 
 def test_classes(tmp_path):
@@ -57,10 +56,11 @@ def test_a_dataset_of_odd_splits_and_classes(tmp_path, capsys):
     options = ["--runner=FnApiRunner", f"--key={tmp_path / 'key'}", f"--dataset=folder:{odd / 'scans'}", "--output_size=32"]
     assert run([*options, f"--output_dir={odd}"]) == 0
     said = capsys.readouterr().out
-    assert (
-        "splits have names in the dataset that TFDS can read: 'all' is all_, 'train set' is train_set, 'val.2' is val_2" in said
-    )
-    assert r"classes have names in the dataset that TFDS can read: 'c\udcff' is c\udcff, 'two\nlines' is two\nlines" in said
+    for line in (
+        "splits have names in the dataset that TFDS can read: 'all' is all_, 'train set' is train_set, 'val.2' is val_2",
+        r"classes have names in the dataset that TFDS can read: 'c\udcff' is c\udcff, 'two\nlines' is two\nlines",
+    ):
+        assert line in said
     found = verify("scans_deid", str(odd), Owner(Key.load(tmp_path / "key"), f"folder:{odd / 'scans'}"))
     assert found.problems == [] and found.compared == 18
     splits, info = tfdeid.load("scans_deid", data_dir=odd, with_info=True)

@@ -69,7 +69,7 @@ class FolderStore:
         files = [file for split in self._files.values() for file, _ in split]
         with concurrent.futures.ThreadPoolExecutor(16) as pool:  # Remote folders answer slowly.
             listing = "".join(f"{file}\n{state}\n" for file, state in zip(files, pool.map(self._state, files)))
-        return hashlib.sha256(listing.encode()).hexdigest()[:16]
+        return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     def _state(self, file: str) -> str:
         path = self.root / file

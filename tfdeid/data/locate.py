@@ -42,7 +42,7 @@ def folder_path(text: epath.PathLike, option: str) -> epath.Path:
     if "\0" in text:
         raise DeidError(f"{option} must be a path, {option} was {text!r}.")
     if url := _FILE_URL.match(text):
-        return _local(urllib.parse.unquote(text[url.end() :]))
+        return _local(urllib.parse.unquote(text[url.end() :], errors="surrogateescape"))
     if url := _URL.match(text):
         _check_scheme(url["scheme"], f"{option} {text!r}")
         return epath.Path(text)

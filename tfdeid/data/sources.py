@@ -209,7 +209,10 @@ def _chosen_classes(store: Store, config: SourceConfig) -> list[int]:
     if count > len(names):
         raise DeidError(f"num_classes must be at most the {len(names)} classes of {config.dataset}, got {count}")
     # The classes whose hashes are lowest: independent of the versions of all libraries, and a smaller count draws a subset.
-    drawn = sorted(range(len(names)), key=lambda k: hashlib.sha256(f"{config.class_seed}:{names[k]}".encode()).digest())
+    drawn = sorted(
+        range(len(names)),
+        key=lambda k: hashlib.sha256(f"{config.class_seed}:{names[k]}".encode("utf-8", "surrogateescape")).digest(),
+    )
     return sorted(drawn[:count])
 
 
@@ -230,7 +233,12 @@ def _chosen_examples(store: Store, config: SourceConfig, classes: list[int]) -> 
         if store.label_names is not None and len(classes) < len(store.label_names):
             pool = np.flatnonzero(np.isin(store.labels(stored), classes))
         sizes = {split: size for split, (origin, size) in parts.items() if origin == stored}
-        dealt = _deal(pool, sizes, [config.class_seed, zlib.crc32(stored.encode())], f"split {stored!r} of {config.dataset}")
+        dealt = _deal(
+            pool,
+            sizes,
+            [config.class_seed, zlib.crc32(stored.encode("utf-8", "surrogateescape"))],
+            f"split {stored!r} of {config.dataset}",
+        )
         chosen |= {split: (stored, indices[: config.limit]) for split, indices in dealt.items()}
     return {split: chosen[split] for split in parts}
 
