@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import sys
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from beam import report
-from beam.job import Job, ShardTask, plan_shards, run_identity
+from beam.job import Job, ShardTask, plan_shards
+from beam.output import decide, write_errors
 from beam.progress import Progress
-from beam.shards import finish_dataset, total
-from tfdeid.data.metadata import METADATA_FILES, is_complete, read_facts, withdraw
+from beam.shards import find_changed, finish_dataset, total
+from tfdeid.data.locate import check_utf8, default_data_dir, folder_path
+from tfdeid.data.metadata import is_complete, name_default_config
 from tfdeid.data.naming import dataset_name
-from tfdeid.data.shard_report import REPORTS, read_reports
+from tfdeid.data.shard_report import read_reports
 from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError, unknown_name
@@ -63,9 +66,14 @@ def run(argv: Sequence[str] | None = None) -> int:
     deidentifier = Deidentifier(deid, key)  # Whatever it refuses or warns of should be known before the work starts.
     with _only_launch(job):
         with _remote_errors():
-            todo = _todo(job, tasks, run_options.mode, changes=not _only_describes(runner, beam_argv))
+            changes = not _only_describes(runner, beam_argv)
+            job, todo = decide(
+                job, tasks, run_options.mode, changes, lambda reports: find_changed(job, tasks, reports, source, key)
+            )
         if todo is None:
-            print(report.already_complete(job))
+            with _remote_errors(), write_errors(str(job.directory)):
+                name_default_config(job.directory.parent.parent, job.deid.name)
+            print(report.already_complete(job, report.list_failures(job, tasks, source, keep=True)))
             return 0
         print(report.beginning(job, source, tasks, todo, runner, beam_argv), flush=True)
         if is_local:
@@ -73,15 +81,17 @@ def run(argv: Sequence[str] | None = None) -> int:
         started = time.monotonic()
         _run_pipeline(job, tasks, todo, run_options.max_failed_ratio, beam_argv, runner, is_local)
         seconds = time.monotonic() - started
-    reports = read_reports(job.directory)
+    if not job.workplace.exists():  # What was put together there is in its place now.
+        job = dataclasses.replace(job, replaces=False)
+    reports = read_reports(job.workplace)
     if missing := sum(task.file_name not in reports for task in tasks):
         print(report.not_run(job, missing, len(tasks)))
         return 0 if _only_describes(runner, beam_argv) else 1
     counts = total(reports[task.file_name] for task in tasks)
     made = total(reports[task.file_name] for task in todo)
-    failures = report.write_failures(job, tasks, reports, source, key) if counts["failed"] else None
-    print(report.summary(job, source, counts, made, seconds, failures, complete=is_complete(job.directory)))
-    return 0 if is_complete(job.directory) else 1
+    failures = report.list_failures(job, tasks, source)
+    print(report.summary(job, source, counts, made, seconds, failures, complete=is_complete(job.workplace)))
+    return 0 if is_complete(job.workplace) else 1
 
 
 def _run_pipeline(
@@ -112,7 +122,7 @@ def _run_pipeline(
     except ValueError as error:  # Beam has checked the options of the runner together.
         raise DeidError(f"{runner} can't be started: {' '.join(str(error).split())}") from error
     steps.build(pipeline, job, tasks, todo, max_failed_ratio)
-    log = report.owner_file(job, "logs", ".log")
+    log = report.log_file(job)
     quietly = divert_stderr(log) if is_local else contextlib.nullcontext()
     with quietly, _threads_that_fail_are_logged(), Progress(job, todo, enabled=is_local):
         try:
@@ -204,14 +214,12 @@ def _load_key(run_options: RunOptions, is_local: bool) -> tuple[Key, str]:
 def _make_job(
     run_options: RunOptions, source_config: SourceConfig, source: Source, deid: DeidConfig, key: Key, reference: str
 ) -> Job:
-    import tensorflow_datasets as tfds
-
     return Job(
         source=source_config,
         deid=deid,
         key_reference=reference,
         fingerprint=key.fingerprint,
-        output_dir=run_options.output_dir or str(tfds.core.constants.DATA_DIR),
+        output_dir=_output_dir(run_options.output_dir),
         dataset=dataset_name(run_options.name or source.name),
         file_format=run_options.file_format,
         channels=1 if deid.grayscale or source.channels == 1 else 3,
@@ -221,6 +229,13 @@ def _make_job(
         source_identity=source.identity,
         all_label_names=None if source.all_label_names is None else tuple(source.all_label_names),
     )
+
+
+def _output_dir(given: str | None) -> str:
+    """Returns the output's folder as it is written from everywhere, since commands are pasted in other folders."""
+    folder = folder_path(given, "output_dir") if given else default_data_dir()
+    check_utf8(folder, "output_dir")
+    return str(folder)
 
 
 @contextlib.contextmanager
@@ -238,61 +253,12 @@ def _remote_errors() -> Iterator[None]:
 def _only_launch(job: Job) -> Iterator[None]:
     """Keeps other launches of this machine out of the output's folder while a block runs."""
     path = job.directory.parent / f".{job.directory.name}.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if "://" not in str(path):
-            path.touch()
-    except OSError as error:
-        raise DeidError(f"{path.parent} can't be written: {error.strerror}. Choose another --output_dir.") from error
-    with lock(path, f"another process is writing {job.directory}. Wait for it, or choose another --output_dir or --name."):
+    with contextlib.ExitStack() as held:
+        with write_errors(str(path.parent), "Choose another --output_dir."):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            complaint = f"another process is writing {job.directory}. Wait for it, or choose another --output_dir or --name."
+            held.enter_context(lock(path, complaint))
         yield
-
-
-def _todo(job: Job, tasks: list[ShardTask], mode: str, changes: bool) -> list[ShardTask] | None:
-    """Decides, by what lies in the output directory, which shards are still to be made; None if the dataset is complete.
-
-    What is not to count any more is removed, if the job is run (`changes`) and not only described.
-    """
-    directory = job.directory
-    if not directory.exists() or not any(directory.iterdir()):
-        return tasks
-    complete = is_complete(directory)
-    if not all(_is_ours(job, path.name) for path in directory.iterdir()):
-        raise DeidError(f"{directory} holds files that are not of this tool. Move them away, or choose another --output_dir.")
-    if mode == "overwrite":
-        if changes:
-            directory.rmtree()
-        return tasks
-    if complete and read_facts(directory).get("identity") != run_identity(tasks):
-        raise DeidError(f"{directory} holds a complete dataset {_difference(job)}. Use another --name, or --mode=overwrite.")
-    reports = read_reports(directory)
-    if complete and all(task.file_name in reports for task in tasks):
-        return None
-    identities = {task.file_name: task.identity for task in tasks}
-    if any(identities.get(name) != found.identity for name, found in reports.items()):
-        raise DeidError(f"{directory} holds part of a dataset of another key, configuration or source. Use --mode=overwrite.")
-    if mode == "fail":
-        raise DeidError(
-            f"{directory} holds part of this dataset ({len(reports)} of {len(tasks)} shards). --mode=resume goes on, "
-            "--mode=overwrite begins anew."
-        )
-    if changes:
-        withdraw(directory)  # Where a shard is gone from what was complete, no reader should meet the gap.
-    return [task for task in tasks if task.file_name not in reports]
-
-
-def _is_ours(job: Job, name: str) -> bool:
-    """Tells whether a file in a dataset's directory is of the kinds that this tool puts there."""
-    return name in (REPORTS, *METADATA_FILES) or name.startswith(f"{job.dataset}-")
-
-
-def _difference(job: Job) -> str:
-    """Says in what the dataset that exists differs from the one that was asked for."""
-    found, asked = read_facts(job.directory), job.facts()
-    names = [name for name in asked if found.get(name) != asked[name]]
-    if names == ["key_fingerprint"]:
-        return f"of another key (fingerprint {found.get('key_fingerprint')}, not {job.fingerprint})"
-    return f"of another identity (it differs in: {', '.join(names) or 'its shards'})"
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from etils import epath
 
-from tfdeid.data.naming import VERSION, shard_name
+from tfdeid.data.naming import VERSION, shard_name, split_names
 from tfdeid.data.sources import Source, SourceConfig
 from tfdeid.deidentifier import FOR_STRUCTURAL, DeidConfig
 from tfdeid.key import Key
@@ -38,6 +38,7 @@ class Job:
       source_version: version of the source.
       source_identity: what tells it apart from sources of the same name, part of every record's hashed id too.
       all_label_names: the names of all classes of the source, so that no worker has to find them.
+      replaces: a finished dataset is there, and stays until this one is whole: it is put together beside it.
     """
 
     source: SourceConfig
@@ -53,11 +54,17 @@ class Job:
     source_version: str
     source_identity: str = ""
     all_label_names: tuple[str, ...] | None = None
+    replaces: bool = False
 
     @property
     def directory(self) -> epath.Path:
-        """Returns where the shards and their metadata go."""
+        """Returns where the dataset lies once it is whole."""
         return epath.Path(self.output_dir).expanduser() / self.dataset / self.deid.name / VERSION
+
+    @property
+    def workplace(self) -> epath.Path:
+        """Returns where the shards and their metadata are written."""
+        return self.directory.parent / f".{VERSION}.new" if self.replaces else self.directory
 
     def facts(self) -> dict[str, Any]:
         """Returns what the dataset's metadata says of how it was made: all that determines its content, nothing secret."""
@@ -67,7 +74,7 @@ class Job:
             "source": self.source_name,
             "source_version": self.source_version,
             "source_identity": self.source_identity,
-            "source_selection": self.source.selection(),
+            "source_selection": self.source.selection(self.deid.algorithm_version),
             "key_fingerprint": self.fingerprint,
             "algorithm_version": self.deid.algorithm_version,
             "file_format": self.file_format,
@@ -79,7 +86,8 @@ class ShardTask:
     """One unit of work: the examples [start, stop) of a split, to be written as one file.
 
     Attributes:
-      split: the split's name.
+      split: the split's name in the source.
+      output_split: its name in the dataset.
       start: first example.
       stop: one past the last example.
       file_name: the shard's name in the output directory.
@@ -87,6 +95,7 @@ class ShardTask:
     """
 
     split: str
+    output_split: str
     start: int
     stop: int
     file_name: str
@@ -100,6 +109,7 @@ def plan_shards(job: Job, source: Source, key: Key, num_shards: int | None = Non
     from the key, so that a record's position does not tell which one of a public source it is.
     """
     tasks = []
+    names = split_names(source.splits)
     for split, size in source.splits.items():
         count = min(num_shards or math.ceil(size / _IMAGES_A_SHARD), size)
         order = sorted(range(count), key=lambda i: key.hmac("shard order", job.source_name, split, str(i)))
@@ -108,9 +118,10 @@ def plan_shards(job: Job, source: Source, key: Key, num_shards: int | None = Non
             tasks.append(
                 ShardTask(
                     split=split,
+                    output_split=names[split],
                     start=start,
                     stop=stop,
-                    file_name=shard_name(job.dataset, split, job.file_format, position, count),
+                    file_name=shard_name(job.dataset, names[split], job.file_format, position, count),
                     identity=_digest({**_content(job), "dataset": job.dataset, "split": split, "range": [start, stop]}),
                 )
             )

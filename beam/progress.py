@@ -25,7 +25,7 @@ class Progress:
     """
 
     def __init__(self, job: Job, todo: list[ShardTask], enabled: bool):
-        self._directory = job.directory / REPORTS
+        self._directory = job.workplace / REPORTS
         self._waiting = {f"{task.file_name}.json": task.stop - task.start for task in todo}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True) if enabled else None

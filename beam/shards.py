@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import collections
+import concurrent.futures
 import contextlib
 import functools
 import itertools
 import os
 import pathlib
+import secrets
 import tempfile
 import threading
 import time
@@ -16,16 +18,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 from etils import epath
+from tqdm import tqdm
 
 from beam.job import Job, ShardTask, run_identity
-from tfdeid.data.example import RecordIds
-from tfdeid.data.metadata import make_features, write_metadata
+from beam.output import is_whole, put_in_place, remove_ours, write_errors
+from tfdeid.data.example import RecordIds, digest, digest_of_all
+from tfdeid.data.metadata import make_features, read_facts, write_metadata
 from tfdeid.data.shard_report import REPORTS, ShardReport, read_reports
 from tfdeid.data.sources import Example, Source, open_source
 from tfdeid.deidentifier import Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.files import crc32c, write_text
-from tfdeid.image import decode_image, encode_png, match_channels
+from tfdeid.image import decode_image, encode_png, holds_several, match_channels
 from tfdeid.key import Key
 from tfdeid.terminal import import_tensorflow
 
@@ -161,7 +165,8 @@ def write_shard(job: Job, task: ShardTask) -> ShardReport:
     worker = get_worker(job)
     clock.seconds["start"] += time.perf_counter() - started
     records, failures = [], []
-    examples = _timed(worker.source.read(task.split, task.start, task.stop), clock)
+    seen = _Seen(worker.record_id, task.split)
+    examples = seen.noted(_timed(worker.source.read(task.split, task.start, task.stop), clock))
     for name, record in worker.records(task.split, examples, clock):
         if isinstance(record, StageError):
             failures.append((name, record.stage))
@@ -173,13 +178,13 @@ def write_shard(job: Job, task: ShardTask) -> ShardReport:
             f"the source gave {len(records) + len(failures)} examples for {task.split}[{task.start}:{task.stop}]; "
             "it has changed since the launch, or is truncated."
         )
-    path = job.directory / task.file_name
-    with _write_errors(f"the shard {path}"), clock.stage("write"):
+    path = job.workplace / task.file_name
+    with write_errors(f"the shard {path}"), clock.stage("write"):
         file_bytes, crc = _write_file(path, [record for _, record in records], job.file_format)
     report = ShardReport(
         file_name=task.file_name,
         identity=task.identity,
-        split=task.split,
+        split=task.output_split,
         read=len(records) + len(failures),
         written=len(records),
         record_bytes=sum(len(record) for _, record in records),
@@ -187,22 +192,52 @@ def write_shard(job: Job, task: ShardTask) -> ShardReport:
         crc32c=crc,
         failures=tuple(sorted(failures)),
         seconds={stage: round(clock.seconds[stage], 3) for stage in STAGES},
+        source_digest=seen.digest(),
+        several_pictures=seen.several,
     )
-    with _write_errors(f"the shard {path}"):
-        write_text(job.directory / REPORTS / f"{task.file_name}.json", report.to_json())
+    with write_errors(f"the shard {path}"):
+        write_text(job.workplace / REPORTS / f"{task.file_name}.json", report.to_json())
     return report
 
 
-@contextlib.contextmanager
-def _write_errors(what: str) -> Iterator[None]:
-    """Turns what goes wrong with a disk or a remote store into one clear error."""
-    import tensorflow as tf
+class _Seen:
+    """What a shard is made of, noted as it goes by."""
 
-    try:
-        yield
-    except (OSError, tf.errors.OpError) as error:
-        reason = error.message if isinstance(error, tf.errors.OpError) else error.strerror or error
-        raise DeidError(f"{what} can't be written: {reason}. Nothing half-written is left.") from error
+    def __init__(self, record_id: RecordIds, split: str):
+        self._record_id, self._split = record_id, split
+        self._digests: dict[str, bytes] = {}
+        self.several = 0
+
+    def noted(self, examples: Iterable[Example]) -> Iterator[Example]:
+        for example in examples:
+            self._digests[self._record_id(self._split, example)] = digest(example)
+            self.several += isinstance(example.image, bytes) and holds_several(example.image)
+            yield example
+
+    def digest(self) -> str:
+        return digest_of_all(self._digests)
+
+
+def find_changed(job: Job, tasks: list[ShardTask], reports: dict[str, ShardReport], source: Source, key: Key) -> set[str]:
+    """Returns the file names of shards whose images or labels are others in the source now than when they were made.
+
+    This reads the source, but decodes nothing. A remote one is not read for this: there its version has to do.
+    """
+    made = [task for task in tasks if task.file_name in reports]
+    if source.is_remote or not made:
+        return set()
+    record_id = RecordIds(key, job.source_name, job.source_identity, job.deid.algorithm_version)
+    images = sum(task.stop - task.start for task in made)
+    with tqdm(total=images, unit="image", desc="comparing with the source", leave=False, disable=None) as bar:
+
+        def is_changed(task: ShardTask) -> bool:
+            seen = _Seen(record_id, task.split)
+            for _ in seen.noted(source.read(task.split, task.start, task.stop)):
+                bar.update()
+            return seen.digest() != reports[task.file_name].source_digest
+
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            return {task.file_name for task, changed in zip(made, pool.map(is_changed, made), strict=True) if changed}
 
 
 def _timed(examples: Iterator[Example], clock: Clock) -> Iterator[Example]:
@@ -221,22 +256,33 @@ def _write_file(path: epath.Path, records: Iterable[bytes], file_format: str) ->
     The writers know local files only, so a remote shard is written locally first, then copied.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    is_local = "://" not in os.fspath(path)
-    handle, name = tempfile.mkstemp(prefix=f"{path.name}.incomplete-", dir=os.fspath(path.parent) if is_local else None)
-    os.close(handle)
-    local = pathlib.Path(name)
+    local = _new_file(path)
     with contextlib.ExitStack() as leftovers:
         leftovers.callback(local.unlink, missing_ok=True)
-        _write_records(name, records, file_format)
+        _write_records(os.fspath(local), records, file_format)
         file_bytes, crc = local.stat().st_size, crc32c(epath.Path(local))
-        if is_local:
-            _publish(local, path)
+        if "://" not in os.fspath(path):
+            with open(local, "rb+") as file:
+                os.fsync(file.fileno())  # On disk before it has its name.
+            local.replace(os.fspath(path))
         else:
             copy = path.parent / local.name
             leftovers.callback(copy.unlink, missing_ok=True)
             copy.write_bytes(local.read_bytes())
             copy.replace(path)
     return file_bytes, crc
+
+
+def _new_file(path: epath.Path) -> pathlib.Path:
+    """Makes an empty local file to write a shard into: beside it, as readable as any new file of this user is."""
+    if "://" in os.fspath(path):
+        handle, name = tempfile.mkstemp(prefix=f"{path.name}.incomplete-")
+        os.close(handle)
+        return pathlib.Path(name)
+    # The system applies the umask. A process that asked for it would change it for all its threads.
+    local = pathlib.Path(f"{os.fspath(path)}.incomplete-{secrets.token_hex(4)}")
+    os.close(os.open(local, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    return local
 
 
 def _write_records(name: str, records: Iterable[bytes], file_format: str) -> None:
@@ -256,67 +302,67 @@ def _write_records(name: str, records: Iterable[bytes], file_format: str) -> Non
             writer.write(record)
 
 
-def _publish(local: pathlib.Path, path: epath.Path) -> None:
-    """Gives a whole file its name: on disk before the rename, and readable as any new file of this user is."""
-    with open(local, "rb+") as file:
-        os.fsync(file.fileno())
-    umask = os.umask(0)
-    os.umask(umask)
-    local.chmod(0o666 & ~umask)
-    local.replace(os.fspath(path))
-
-
 def finish_dataset(job: Job, tasks: list[ShardTask], max_failed_ratio: float) -> bool:
-    """Writes the dataset's metadata if every shard is there and few enough images failed; returns whether it did.
+    """Makes the shards a dataset if every one is there and few enough images failed; returns whether it did.
 
-    Without metadata no reader takes the folder for a dataset.
+    Without metadata no reader takes the folder for a dataset. What the new dataset replaces stays until then. A call that was
+    interrupted is ended by the next.
     """
-    reports = read_reports(job.directory)
-    missing = [task for task in tasks if task.file_name not in reports or reports[task.file_name].identity != task.identity]
-    if missing:
-        raise DeidError(f"{len(missing)} of {len(tasks)} shards are missing in {job.directory}. Run again with --mode=resume.")
-    counts = total(reports[task.file_name] for task in tasks)
-    if counts["failed"] > max_failed_ratio * counts["read"]:
-        return False
-    _remove_leftovers(job.directory)
-    splits: dict[str, tuple[list[int], int]] = {}
-    for task in tasks:
-        report = reports[task.file_name]
-        lengths, size = splits.get(task.split, ([], 0))
-        splits[task.split] = ([*lengths, report.written], size + report.record_bytes)
-    with _write_errors(f"the metadata of {job.directory}"):
-        write_metadata(
-            job.directory,
-            dataset=job.dataset,
-            config=job.deid.name,
-            description=f"{job.source_name} de-identified by the scheme {job.deid.scheme}.",
-            features=make_features(job.deid.output_size, job.channels, job.label_names),
-            file_format=job.file_format,
-            splits=splits,
-            facts={
-                **job.facts(),
-                "identity": run_identity(tasks),
-                **{name: counts[name] for name in ("read", "written", "failed")},
-            },
-        )
+    if job.replaces and not job.workplace.exists() and read_facts(job.directory).get("identity") == run_identity(tasks):
+        return True
+    with write_errors(f"the metadata of {job.directory}"):
+        if not (job.replaces and is_whole(job)) and not _write_metadata(job, tasks, max_failed_ratio):
+            return False
+        if job.replaces:
+            put_in_place(job)
     return True
 
 
-def _remove_leftovers(directory: epath.Path) -> None:
-    """Removes what workers left that were killed while they wrote."""
-    for folder in (directory, directory / REPORTS):
-        for path in folder.glob("*.incomplete-*"):
-            path.unlink(missing_ok=True)
+def _write_metadata(job: Job, tasks: list[ShardTask], max_failed_ratio: float) -> bool:
+    reports = read_reports(job.workplace)
+    missing = [task for task in tasks if task.file_name not in reports or reports[task.file_name].identity != task.identity]
+    if missing:
+        raise DeidError(f"{len(missing)} of {len(tasks)} shards are missing in {job.workplace}. Run again with --mode=resume.")
+    counts = total(reports[task.file_name] for task in tasks)
+    if counts["failed"] > max_failed_ratio * counts["read"]:
+        return False
+    # What workers left that were killed while they wrote, and what an earlier try with other shards has left.
+    names = [task.file_name for task in tasks]
+    remove_ours(job.workplace, job.dataset, keep=[*names, *(f"{REPORTS}/{name}.json" for name in names)])
+    splits: dict[str, tuple[list[int], int]] = {}
+    for task in tasks:
+        report = reports[task.file_name]
+        lengths, size = splits.get(task.output_split, ([], 0))
+        splits[task.output_split] = ([*lengths, report.written], size + report.record_bytes)
+    renamed = {task.output_split: task.split for task in tasks if task.output_split != task.split}
+    write_metadata(
+        job.workplace,
+        dataset=job.dataset,
+        config=job.deid.name,
+        description=f"{job.source_name} de-identified by the scheme {job.deid.scheme}.",
+        features=make_features(job.deid.output_size, job.channels, job.label_names),
+        file_format=job.file_format,
+        splits=splits,
+        facts={
+            **job.facts(),
+            **({"source_splits": renamed} if renamed else {}),
+            "identity": run_identity(tasks),
+            **{name: counts[name] for name in ("read", "written", "failed")},
+        },
+    )
+    return True
 
 
 def total(reports: Iterable[ShardReport]) -> dict[str, Any]:
     """Returns the sums over shards: read, written, failed, bytes, and seconds of each stage."""
-    sums: dict[str, Any] = {"read": 0, "written": 0, "failed": 0, "bytes": 0, "seconds": dict.fromkeys(STAGES, 0.0)}
+    sums: dict[str, Any] = {name: 0 for name in ("read", "written", "failed", "bytes", "several")}
+    sums["seconds"] = dict.fromkeys(STAGES, 0.0)
     for report in reports:
         sums["read"] += report.read
         sums["written"] += report.written
         sums["failed"] += len(report.failures)
         sums["bytes"] += report.file_bytes
+        sums["several"] += report.several_pictures
         for stage, seconds in report.seconds.items():
             sums["seconds"][stage] += seconds
     return sums

@@ -5,35 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 import secrets
-import urllib.parse
 from collections.abc import Iterator
 
 import google_crc32c
 from etils import epath
 
 from tfdeid.errors import DeidError
-
-
-def as_path(path: str | os.PathLike[str]) -> epath.Path:
-    """Returns a path as a user writes it: local with `~`, file://, or remote (gs://).
-
-    Raises:
-      DeidError: its scheme is none that can be read here.
-    """
-    text = os.fspath(path)
-    if found := re.match(r"file:(//(localhost)?)?(?=/)", text):
-        text = urllib.parse.unquote(text[found.end() :], errors="surrogateescape")
-    try:
-        return epath.Path(text).expanduser()
-    except KeyError:  # So epath says that it does not know a scheme.
-        scheme = text.partition("://")[0]
-        raise DeidError(
-            f"a path must be local, file:// or gs://, and {text!r} begins with {scheme}://. Copy it here."
-        ) from None
-    except RuntimeError as error:  # `~` of nobody.
-        raise DeidError(f"the path {text!r} can't be resolved: {error}") from error
 
 
 def is_remote(path: str | os.PathLike[str]) -> bool:

@@ -160,11 +160,14 @@ def is_gray(file: BinaryIO) -> bool:
 def holds_several(data: bytes) -> bool:
     """Tells whether an image file holds more than one frame or page, of which `decode_image` takes the first.
 
-    The second picture of a JPEG file (MPO) is another view or a preview of the first, and does not count.
+    The second picture of a JPEG file is another view or a preview of the first, and does not count.
     """
+    can = data.startswith((b"GIF8", b"RIFF", b"II", b"MM")) or data[4:8] == b"ftyp" or b"acTL" in data[:4096]
+    if not can or data.startswith(b"\xff\xd8"):
+        return False
     try:
         with _open(data) as image:
-            return image.format != "MPO" and getattr(image, "n_frames", 1) > 1
+            return getattr(image, "n_frames", 1) > 1
     except Exception:  # As in `decode_image`: a file that is damaged fails when it is decoded.
         return False
 

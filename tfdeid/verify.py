@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from tfdeid.data.example import Example
+from tfdeid.data.example import Example, digest, digest_of_all
 from tfdeid.data.load import open_builder
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.shard_report import REPORTS, ShardReport
@@ -22,7 +22,7 @@ from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.data.tfrecord import read_records
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
-from tfdeid.files import crc32c
+from tfdeid.files import crc32c, file_size
 from tfdeid.image import decode_image, match_channels
 from tfdeid.key import Key
 
@@ -153,8 +153,9 @@ def verify(
     )
 
 
-# What the owner expects of an id: the label, and the digest of the pixels, or None where they are not to be compared.
-Expected = Mapping[str, tuple[int | None, bytes | None]]
+# What the owner expects of an id: the label, the digest of the pixels, or None where they are not to be compared, and that of
+# the source's image.
+Expected = Mapping[str, tuple[int | None, bytes | None, bytes]]
 
 
 class _Shard:
@@ -183,6 +184,8 @@ class _Shard:
             self._wrong(f"it must hold {self._length} records by the metadata, and {self.records} can be read")
         if self.ids != sorted(self.ids):
             self._wrong("its records must be sorted by id, and they are not")
+        if self._expected is not None and self.report is not None:
+            self._check_source(self.report, self._expected)
         return self
 
     def _wrong(self, what: str) -> None:
@@ -200,10 +203,17 @@ class _Shard:
             self._wrong(f"its report is that of {report.file_name}, split {report.split}")
         if report.written != self._length:
             self._wrong(f"it must hold {self._length} records by the metadata, {report.written} by its report")
-        if (size := self._path.stat().length) != report.file_bytes:
+        if (size := file_size(self._path)) != report.file_bytes:
             self._wrong(f"it must have {report.file_bytes:,} bytes, and has {size:,}")
         elif (crc := crc32c(self._path)) != report.crc32c:
             self._wrong(f"its CRC-32C must be {report.crc32c}, and is {crc}: its content has changed")
+
+    def _check_source(self, report: ShardReport, expected: Expected) -> None:
+        names = {*self.ids, *(name for name, _ in report.failures)}
+        if not report.source_digest or self.records != report.written or not names <= expected.keys():
+            return  # It is of an earlier version, or what is wrong with it has been said.
+        if digest_of_all({name: expected[name][2] for name in names}) != report.source_digest:
+            self._wrong("images or labels that it is made of have changed in the source since: --mode=resume makes it again")
 
     def _check_record(self, data: bytes) -> None:
         import tensorflow as tf
@@ -234,12 +244,12 @@ class _Shard:
             self._wrong(f"{where}: its id is not that of any example of the source under this key")
             return
         self.known += 1
-        true_label, digest = expected[one]
+        true_label, pixels, _ = expected[one]
         if label != true_label:
             self._wrong(f"{where}: its label must be {true_label}, as in the source, and is {label}")
-        if digest is not None:
+        if pixels is not None:
             self.compared += 1
-            if _digest(image) != digest:
+            if _digest(image) != pixels:
                 self._wrong(f"{where}: its pixels are not those that the key makes of the source's image")
 
 
@@ -274,21 +284,25 @@ def _expected(owner: Owner, info: Any, facts: Mapping[str, Any]) -> Expected:
             f"the source must be {facts['source']} version {facts['source_version']}, of which the dataset is made; it is "
             f"{source.name} version {source.version}."
         )
+    if facts.get("source_identity", source.identity) != source.identity:
+        raise DeidError(
+            f"the source must be that of which the dataset is made; its images are not those of {source.name} then."
+        )
     source = open_source(whole.selecting_as(facts, splits=_splits(info, selection)))
     deidentify = Deidentifier(config, owner.key)
     record_id = source.record_ids(owner.key, config.algorithm_version)
     channels = info.features["image"].shape[-1]
 
-    def one(split: str, example: Example, is_drawn: bool) -> tuple[str, tuple[int | None, bytes | None]]:
+    def one(split: str, example: Example, is_drawn: bool) -> tuple[str, tuple[int | None, bytes | None, bytes]]:
         name = record_id(split, example)
         label = example.label if source.label_names is not None else None
         if not is_drawn:
-            return name, (label, None)
+            return name, (label, None, digest(example))
         try:
             image = decode_image(example.image) if isinstance(example.image, bytes) else example.image
-            return name, (label, _digest(deidentify(match_channels(image, channels), name)))
+            return name, (label, _digest(deidentify(match_channels(image, channels), name)), digest(example))
         except DeidError:
-            return name, (label, b"")  # It failed then too, or the record will be found to differ.
+            return name, (label, b"", digest(example))  # It failed then too, or the record will be found to differ.
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return dict(result for split in source.splits for result in _in_chunks(pool, one, _drawn(source, split, owner)))
@@ -297,7 +311,8 @@ def _expected(owner: Owner, info: Any, facts: Mapping[str, Any]) -> Expected:
 def _splits(info: Any, selection: Mapping[str, Any]) -> tuple[str, ...]:
     """Returns the source's splits that the dataset's are made of; those that `split_sizes` makes of others are not its own."""
     made = {key.partition("=")[0] for key in selection.get("split_sizes", {}) if "=" in key}
-    return tuple(split for split in info.splits if split not in made)
+    in_source = (info.metadata or {}).get("source_splits", {})
+    return tuple(split for split in (in_source.get(split, split) for split in info.splits) if split not in made)
 
 
 def _drawn(source: Source, split: str, owner: Owner) -> Iterator[tuple[str, Example, bool]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -14,8 +16,11 @@ from PIL import Image
 
 import tfdeid
 from beam import shards
+from beam.deid import run
 from beam.job import ShardTask
 from tfdeid import DeidError, Key
+from tfdeid.data.sources import SourceConfig, open_source
+from tfdeid.errors import DeidWarning
 
 PIXELS = np.random.RandomState(1).randint(0, 256, (30, 40, 4), np.uint8)
 FOLDER = "scans_deid/structural_50_224/1.0.0"
@@ -89,7 +94,11 @@ def test_failures_within_the_ratio_are_accepted(deid, mixed, tmp_path, home, key
     assert not [name for name in {**READABLE, **BROKEN} if name.encode() in everything]
     (report,) = (tmp_path / "out" / FOLDER / "_shards").iterdir()
     ids = {record_id for record_id, _ in json.loads(report.read_text())["failures"]}
-    assert ids == {Key.load(key_path).hmac("scans", "train", entry["source_id"])[:16].hex() for entry in listed(home)}
+    source = open_source(SourceConfig(f"folder:{mixed}"))
+    record_id = source.record_ids(Key.load(key_path), 2)
+    names = {record_id("train", one): one.source_id for one in source.read("train", 0, 16)}
+    assert {names[one] for one in ids} == {entry["source_id"] for entry in listed(home)}
+    assert ids == {entry["id"] for entry in listed(home)}
 
 
 @pytest.mark.parametrize("damage", ["cut", "a flipped byte"])
@@ -142,3 +151,71 @@ def test_a_worker_with_another_key_refuses(class_folders, tmp_path):
     job = Job(source, DeidConfig(), str(tmp_path / "k"), "0" * 16, "", "x_deid", "tfrecord", 3, None, "x", "1")
     with pytest.raises(DeidError, match="leads to another key here"):
         shards.Worker(job)
+
+
+def lists(said: str) -> list[pathlib.Path]:
+    return [pathlib.Path(path) for path in re.findall(r"images that failed: (.+) \(yours alone", said)]
+
+
+def test_each_output_has_its_own_list_and_log(key_path, tmp_path, home, capsys):
+    for site in "AB":
+        folder = tmp_path / site / "images" / "a"
+        folder.mkdir(parents=True)
+        (folder / "good.png").write_bytes(READABLE["gray.png"])
+        (folder / f"bad{site}.png").write_bytes(b"x")
+        options = [f"--key={key_path}", f"--dataset=folder:{folder.parent}", f"--output_dir={tmp_path / site / 'out'}"]
+        assert run(["--runner=FnApiRunner", *options, "--output_size=32"]) == 1
+    one, other = lists(capsys.readouterr().out)
+    assert ("badA" in one.read_text(), "badB" in other.read_text()) == (True, True)
+    assert len(list((home / "tfdeid" / "logs").iterdir())) == 2
+
+
+def test_a_list_that_is_missing_is_written_again(deid, class_folders, home, capsys):
+    (class_folders / "a" / "bad.png").write_bytes(b"x")
+    options = (f"--dataset=folder:{class_folders}", "--output_size=32", "--max_failed_ratio=0.5")
+    assert deid(*options) == 0
+    (path,) = lists(capsys.readouterr().out)
+    expected = path.read_text()
+    path.unlink()
+    for _ in range(2):
+        assert deid(*options) == 0
+        said = capsys.readouterr().out
+        assert "already complete" in said and lists(said) == [path] and path.read_text() == expected
+    (class_folders / "a" / "bad.png").unlink()
+    assert deid(*options, "--mode=overwrite") == 0
+    assert "images that failed" not in capsys.readouterr().out and not path.exists(), "it is of another run"
+
+
+@pytest.mark.parametrize("place", ["a file", "below a file"])
+def test_without_a_home_the_run_goes_on(deid, class_folders, tmp_path, monkeypatch, capsys, place):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file" if place == "a file" else tmp_path / "file" / "x"))
+    (class_folders / "a" / "bad.png").write_bytes(b"x")
+    with pytest.warns(DeidWarning, match="there is no log of the workers: .*Not a directory"):
+        assert deid(f"--dataset=folder:{class_folders}", "--output_size=32") == 1
+    (path,) = lists(capsys.readouterr().out)
+    assert path.stat().st_mode & 0o777 == 0o600 and json.loads(path.read_text())["source_id"] == "a/bad.png"
+    path.unlink()
+
+
+def test_names_that_are_no_utf8_are_listed(deid, class_folders, capsys):
+    with open(os.path.join(class_folders, "a", "b\udce4d.png"), "wb") as file:
+        file.write(b"x")
+    assert deid(f"--dataset=folder:{class_folders}", "--output_size=32") == 1
+    (path,) = lists(capsys.readouterr().out)
+    assert json.loads(path.read_text())["source_id"] == "a/b\udce4d.png"
+
+
+def test_files_are_as_readable_as_the_umask_says_and_no_thread_changes_it(deid, tmp_path, monkeypatch):
+    def changed(mask):
+        raise AssertionError("the umask is the whole process's")
+
+    umask = os.umask(0o027)
+    try:
+        monkeypatch.setattr(os, "umask", changed)
+        assert deid("--limit=4", "--output_size=32") == 0
+    finally:
+        monkeypatch.undo()
+        os.umask(umask)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert set(modes.values()) == {0o640}, modes

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfdeid.config import number
+from tfdeid.data.locate import MissingDatasetError
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.naming import SUFFIX, making_command
-from tfdeid.data.tfds_store import MissingDatasetError, TfdsStore, without_tuner
+from tfdeid.data.tfds_store import TfdsStore, without_tuner
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.schemes import KEYLESS_SCHEMES
 

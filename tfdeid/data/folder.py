@@ -7,6 +7,7 @@ import errno
 import functools
 import hashlib
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +21,9 @@ from PIL import Image
 
 from tfdeid import image
 from tfdeid.data.example import Example
+from tfdeid.data.locate import folder_path
 from tfdeid.errors import DeidError, ImageError
-from tfdeid.files import as_path, file_size, is_remote
+from tfdeid.files import file_size, is_remote
 
 _SPLIT_NAMES = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
 _HEAD = 1 << 16
@@ -70,12 +72,12 @@ class FolderStore:
     """
 
     def __init__(self, path: str):
-        root = as_path(path)
+        root = folder_path(path, "dataset folder:")
         # Resolving takes every path for a local one, and would put a remote one below the current folder.
         self.root = root if is_remote(root) else root.resolve()
         if not self.root.is_dir():
             raise DeidError(f"dataset folder:{path} must name a folder, and {self.root} is none")
-        self.name = self.root.name
+        self.is_remote, self.name = is_remote(self.root), self.root.name
         left_out = _LeftOut()
         try:
             tree = _scan(self.root, left_out, depth=2)
@@ -117,7 +119,7 @@ class FolderStore:
     def _open(self, file: str) -> BinaryIO:
         """Opens a file; what only has the name of one, as a pipe, on which one would wait for ever, is an OSError."""
         path = self.root / file
-        if not is_remote(path) and path.exists() and not path.is_file():
+        if not self.is_remote and not stat.S_ISREG(os.stat(path).st_mode):
             raise OSError(errno.EINVAL, "it is a folder" if path.is_dir() else "it is no regular file")
         return cast(BinaryIO, path.open("rb"))
 

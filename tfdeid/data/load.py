@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from etils import epath
 
-from tfdeid.data.metadata import is_complete
-from tfdeid.data.naming import making_command
+from tfdeid.data.locate import MissingDatasetError, check_utf8, dataset_folder, default_data_dir, open_folder
+from tfdeid.data.naming import SUFFIX, making_command
 from tfdeid.errors import DeidError
 
+# Of the arguments of tfds.load, those about making a dataset: here it is made already.
+_OF_MAKING = ("download", "download_and_prepare_kwargs")
 
-def load(name: str, **kwargs: Any) -> Any:
-    """Loads a de-identified dataset, exactly as `tfds.load(name, **kwargs)` does.
+
+def load(name: epath.PathLike, **kwargs: Any) -> Any:
+    """Loads a de-identified dataset, as `tfds.load(name, **kwargs)` does.
 
     Args:
-      name: `<source>_deid`, `<source>_deid/<config>` or either with `:<version>`.
+      name: `<source>_deid`, `<source>_deid/<config>` or either with `:<version>`; or the folder that holds it.
       **kwargs: the arguments of `tfds.load`: `split`, `data_dir`, `as_supervised`, `with_info`, `batch_size`, ...
 
     Returns:
@@ -26,52 +30,51 @@ def load(name: str, **kwargs: Any) -> Any:
     """
     import tensorflow_datasets as tfds
 
-    builder = open_builder(name, kwargs.get("data_dir"))
+    builder = open_builder(name, kwargs.pop("data_dir", None))
     if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
         raise DeidError(
             f"{name!r} is stored as ArrayRecord, which tf.data does not read. Use tfdeid.data_source({name!r}, ...)."
         )
-    return tfds.load(name, **kwargs)
+    check_utf8(builder.data_dir, "the folder")
+    with_info = kwargs.pop("with_info", False)
+    more = kwargs.pop("as_dataset_kwargs", None) or {}
+    options = {**kwargs, **more}
+    dataset = builder.as_dataset(**{key: value for key, value in options.items() if key not in _OF_MAKING})
+    return (dataset, builder.info) if with_info else dataset
 
 
-def data_source(name: str, **kwargs: Any) -> Any:
-    """Opens a de-identified dataset in ArrayRecord format for random access, exactly as `tfds.data_source(name, **kwargs)`.
+def data_source(name: epath.PathLike, **kwargs: Any) -> Any:
+    """Opens a de-identified dataset in ArrayRecord format for random access, as `tfds.data_source(name, **kwargs)` does.
 
     Raises:
       DeidError: there is no such dataset, or it is in TFRecord, which has no random access.
     """
     import tensorflow_datasets as tfds
 
-    builder = open_builder(name, kwargs.get("data_dir"))
+    builder = open_builder(name, kwargs.pop("data_dir", None))
     if builder.info.file_format != tfds.core.FileFormat.ARRAY_RECORD:
         raise DeidError(
             f"{name!r} is stored as {builder.info.file_format.value}, which has no random access. "
             f"Use tfdeid.load({name!r}, ...), or write it with --file_format=array_record."
         )
-    return tfds.data_source(name, **kwargs)
+    return builder.as_data_source(**{key: value for key, value in kwargs.items() if key not in _OF_MAKING})
 
 
-def open_builder(name: str, data_dir: epath.PathLike | None) -> Any:
-    import tensorflow_datasets as tfds
+def open_builder(name: epath.PathLike, data_dir: epath.PathLike | None = None) -> Any:
+    """Returns TFDS's builder of a dataset that is there.
 
+    Args:
+      name: as for `load`.
+      data_dir: TFDS data directory; None for TFDS's own.
+
+    Raises:
+      DeidError: there is none, it is not finished, or its metadata is damaged.
+    """
     try:
-        return tfds.builder(name, data_dir=data_dir)
-    except (tfds.core.DatasetNotFoundError, FileNotFoundError) as error:
-        where = epath.Path(data_dir or tfds.core.constants.DATA_DIR)
-        command = making_command(name, data_dir)
-        unfinished = _unfinished(where / name.split(":")[0])
-        if unfinished:
-            raise DeidError(
-                f"the dataset {name!r} in {where} is not complete. The command that made {unfinished} goes on with "
-                "--mode=resume."
-            ) from error
-        raise DeidError(f"there is no dataset {name!r} in {where}. This makes it: {command}") from error
-
-
-def _unfinished(directory: epath.Path) -> epath.Path | None:
-    """Returns a folder below that has shards but no metadata, if there is one."""
-    for pattern in ("_shards", "*/_shards", "*/*/_shards"):
-        for reports in sorted(directory.glob(pattern)) if directory.exists() else ():
-            if not is_complete(reports.parent):
-                return reports.parent
-    return None
+        return open_folder(dataset_folder(name, data_dir))
+    except MissingDatasetError as error:
+        name = os.fspath(name)
+        where = data_dir or default_data_dir()
+        if SUFFIX not in name:
+            raise DeidError(f"there is no dataset {name!r} in {where}. {error}") from error
+        raise DeidError(f"there is no dataset {name!r} in {where}. This makes it: {making_command(name, data_dir)}") from error

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from etils import epath
 
-from tfdeid.data.naming import VERSION
+from tfdeid.data.naming import VERSION, class_names
+from tfdeid.errors import DeidError
+from tfdeid.files import write_text
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
 # TFDS takes a folder that has this file for a complete dataset, so it is written last.
-_LAST_FILE = "features.json"
+LAST_FILE = "features.json"
 # What `write_metadata` leaves in a dataset's folder; `.metadata` only while it works.
-METADATA_FILES = (_LAST_FILE, "dataset_info.json", "metadata.json", "label.labels.txt", ".metadata")
+METADATA_FILES = (LAST_FILE, "dataset_info.json", "metadata.json", "label.labels.txt", ".metadata")
 
 
 def make_features(output_size: int, channels: int, label_names: Sequence[str] | None) -> tfds.features.FeaturesDict:
@@ -28,23 +30,35 @@ def make_features(output_size: int, channels: int, label_names: Sequence[str] | 
         "image": tfds.features.Image(shape=(output_size, output_size, channels), encoding_format="png"),
     }
     if label_names is not None:
-        features["label"] = tfds.features.ClassLabel(names=list(label_names))
+        features["label"] = tfds.features.ClassLabel(names=[*class_names(label_names)])
     return tfds.features.FeaturesDict(features)
 
 
 def is_complete(directory: epath.PathLike) -> bool:
-    return (epath.Path(directory) / _LAST_FILE).exists()
+    return (epath.Path(directory) / LAST_FILE).exists()
 
 
 def withdraw(directory: epath.PathLike) -> None:
     """Takes back what makes a folder a dataset for readers, if it is there."""
-    (epath.Path(directory) / _LAST_FILE).unlink(missing_ok=True)
+    (epath.Path(directory) / LAST_FILE).unlink(missing_ok=True)
 
 
 def read_facts(directory: epath.PathLike) -> dict[str, Any]:
-    """Returns what `write_metadata` was told of how the dataset was made, {} where there is none."""
+    """Returns what `write_metadata` was told of how the dataset was made, {} where there is none.
+
+    Raises:
+      DeidError: the file that says it is damaged.
+    """
     path = epath.Path(directory) / "metadata.json"
-    return json.loads(path.read_text()) if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        facts = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DeidError(f"{path} can't be read: {error}. Make the dataset again, by --mode=overwrite.") from error
+    if not isinstance(facts, dict):
+        raise DeidError(f"{path} can't be read: it holds no facts. Make the dataset again, by --mode=overwrite.")
+    return facts
 
 
 def write_metadata(
@@ -104,18 +118,25 @@ def write_metadata(
             ]
         )
     )
-    _write_default_config(directory.parent.parent, config)
+    name_default_config(directory.parent.parent, config)
     staging = directory / ".metadata"
     staging.mkdir(parents=True, exist_ok=True)
     info.write_to_directory(staging)
-    for path in sorted(staging.iterdir(), key=lambda path: path.name == _LAST_FILE):
+    for path in sorted(staging.iterdir(), key=lambda path: path.name == LAST_FILE):
         path.replace(directory / path.name)
     staging.rmdir()
 
 
-def _write_default_config(dataset_directory: epath.Path, config: str) -> None:
-    """Names the default config, without which TFDS can't resolve the bare dataset name; the first one stays the default."""
+def name_default_config(dataset_directory: epath.Path, config: str) -> None:
+    """Names the default config, without which TFDS can't resolve the bare dataset name; the first one stays the default.
+
+    A file that is damaged, or names a config that is gone, is written again.
+    """
     path = dataset_directory / ".config" / "metadata.json"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"default_config_name": config}))
+    try:
+        default = json.loads(path.read_text())["default_config_name"]
+        if (dataset_directory / default).is_dir():
+            return
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    write_text(path, json.dumps({"default_config_name": config}))

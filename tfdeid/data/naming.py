@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 
 from etils import epath
 
+from tfdeid.commandline import absolute, command
 from tfdeid.config import experiment_on
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError
 
 VERSION = "1.0.0"
 SUFFIX = "_deid"
+_SPLIT = re.compile(r"[\w-]+")
+# Control characters, halves of characters, ends of lines and paragraphs.
+_UNWRITABLE = ("Cc", "Cs", "Zl", "Zp")
 
 
 def dataset_name(source_name: str) -> str:
@@ -34,23 +41,71 @@ def shard_name(dataset: str, split: str, file_format: str, index: int, count: in
     return f"{dataset}-{split}.{file_format}-{index:05d}-of-{count:05d}"
 
 
+def split_names(splits: Iterable[str]) -> dict[str, str]:
+    """Returns what each split of a source is called in a dataset: its own name, or one like it that TFDS can read.
+
+    TFDS knows words of letters, digits, `_` and `-`, and `all` stands for all splits.
+    """
+    return _distinct(splits, lambda split: _SPLIT.fullmatch(split) is not None and split != "all", _split_like)
+
+
+def _split_like(split: str) -> str:
+    word = re.sub(r"[^\w-]+", "_", unicodedata.normalize("NFC", split)).strip("_") or "split"
+    return "all_" if word == "all" else word
+
+
+def class_names(names: Iterable[str]) -> list[str]:
+    """Returns what each class of a source is called in a dataset: its own name, or one like it that TFDS can read.
+
+    TFDS keeps one name a line, without the blanks around it, and none that are empty.
+    """
+    return [*_distinct(names, lambda name: _class_like(name) == name, _class_like).values()]
+
+
+def _class_like(name: str) -> str:
+    escaped = "".join(
+        one.encode("unicode_escape").decode() if unicodedata.category(one) in _UNWRITABLE else one for one in name.strip()
+    )
+    return escaped or "unnamed"
+
+
+def renamed(names: Mapping[str, str]) -> str:
+    """Returns what to say of names that are not the same in the dataset, "" if all are."""
+    return ", ".join(f"{name!r} is {new}" for name, new in names.items() if name != new)
+
+
+def _distinct(names: Iterable[str], is_valid: Callable[[str], bool], like: Callable[[str], str]) -> dict[str, str]:
+    """Maps names to themselves where they are valid, and others to ones like them that no other has."""
+    names = [*names]
+    taken = {name for name in names if is_valid(name)}
+    mapped = {}
+    for name in names:
+        mapped[name] = name
+        if not is_valid(name):
+            numbered = (f"{like(name)}_{k}" for k in itertools.count(2))
+            mapped[name] = next(new for new in itertools.chain([like(name)], numbered) if new not in taken)
+            taken.add(mapped[name])
+    return mapped
+
+
 def making_command(name: str, data_dir: object = None) -> str:
     """Returns the command that makes the dataset which a `tfdeid.load` name stands for, in a data directory (TFDS's own)."""
     dataset, _, config = name.partition("/")
     dataset, config = dataset.split(":")[0], config.split(":")[0]
     experiment = experiment_on(f"{dataset}/{config}")
     source = dataset.removesuffix(SUFFIX)
-    command = ["python -m beam.deid"]
+    words: list[str] = []
     if experiment:
-        command.append(f"--config configs/{experiment}")
+        words += ["--config", f"configs/{experiment}"]
     elif source != "lfw_subset":
-        command.append(f"--dataset {source}")
+        words += ["--dataset", source]
     if not experiment:
-        command += [f"--{field} {value}" for field, value in _deid_fields(config).items()]
+        words += [word for field, value in _deid_fields(config).items() for word in (f"--{field}", value)]
     if data_dir:
+        place = absolute(str(data_dir))
         # The source may lie there too, or elsewhere, which only the user knows.
-        command += [f"--data_dir {data_dir}"] * (epath.Path(str(data_dir)) / source).is_dir() + [f"--output_dir {data_dir}"]
-    return " ".join(command)
+        words += ["--data_dir", place] * (epath.Path(place) / source).is_dir() + ["--output_dir", place]
+    return command("python", "-m", "beam.deid", *words)
 
 
 def _deid_fields(config: str) -> dict[str, str]:

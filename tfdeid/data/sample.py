@@ -26,6 +26,7 @@ class SampleStore:
         self.channels: int | None = 1
         self.sizes = {split: 2 * count for split, count in _PER_CLASS.items()}
 
+        self.is_remote = False
         self.notes: list[str] = []
         self.identity = self.version
 

@@ -8,9 +8,11 @@ import json
 
 from etils import epath
 
+from tfdeid.files import file_size
+
 REPORTS = "_shards"
 # A remote store takes some 50 ms for each answer, and a large dataset has tens of thousands of shards.
-_AT_ONCE = 32
+AT_ONCE = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +30,8 @@ class ShardReport:
       crc32c: CRC-32C of the file, 8 hex digits.
       failures: (hashed id, stage) of each image that failed. Only the key holder can tell which image that is.
       seconds: time spent in each stage.
+      source_digest: hash of the images and labels that it was made of, by their records' ids; "" until algorithm version 1.
+      several_pictures: image files that held several, as a TIFF has pages; the first was taken.
     """
 
     file_name: str
@@ -40,6 +44,8 @@ class ShardReport:
     crc32c: str
     failures: tuple[tuple[str, str], ...]
     seconds: dict[str, float]
+    source_digest: str = ""
+    several_pictures: int = 0
 
     @classmethod
     def from_json(cls, text: str) -> ShardReport:
@@ -57,8 +63,10 @@ def read_reports(directory: epath.PathLike) -> dict[str, ShardReport]:
     """
     directory = epath.Path(directory)
     folder = directory / REPORTS
-    paths = sorted(folder.glob("*.json")) if folder.exists() else []
-    with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+    # Not by a pattern: the folder's own name would count as part of it.
+    entries = sorted(folder.iterdir()) if folder.exists() else []
+    paths = [path for path in entries if path.name.endswith(".json") and not path.name.startswith(".")]
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         reports = pool.map(lambda path: _read_report(directory, path), paths)
         return {report.file_name: report for report in reports if report is not None}
 
@@ -67,6 +75,6 @@ def _read_report(directory: epath.Path, path: epath.Path) -> ShardReport | None:
     """Returns a report; None if it is damaged, or its shard is not there as it says."""
     try:
         report = ShardReport.from_json(path.read_text())
-        return report if (directory / report.file_name).stat().length == report.file_bytes else None
-    except (ValueError, TypeError, KeyError, FileNotFoundError):
+        return report if file_size(directory / report.file_name) == report.file_bytes else None
+    except (ValueError, TypeError, KeyError, AttributeError, FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None

@@ -89,17 +89,19 @@ class SourceConfig:
         for name, count in counts.items():
             _check(count is None or (type(count) is int and count > 0), f"{name} must be a whole number above 0", count)
 
-    def selection(self) -> dict[str, Any]:
+    def selection(self, algorithm_version: int) -> dict[str, Any]:
         """Returns what determines which examples a split consists of, {} for all: facts for the dataset's metadata.
 
         `splits` is not among them: reading more splits does not change the others.
+
+        Args:
+          algorithm_version: of the dataset, by which `selecting_as` reads them.
         """
         facts: dict[str, Any] = {"classes": self.classes and list(self.classes), "num_classes": self.num_classes}
         facts["split_sizes"] = self.split_sizes and dict(self.split_sizes)
         if self.num_classes or self.split_sizes or self.limit:
             facts["class_seed"] = self.class_seed
-        # The first is named as it was before there was a draw.
-        facts["limit"] = self.limit or self.first
+        facts |= {"limit": self.first} if algorithm_version == 1 else {"limit": self.limit, "first": self.first}
         facts |= {"image_feature": self.image_feature, "label_feature": self.label_feature}
         return {name: value for name, value in facts.items() if value is not None}
 
@@ -121,6 +123,8 @@ class Store(Protocol):
 
     name: str
 
+    @property
+    def is_remote(self) -> bool: ...
     @property
     def label_names(self) -> list[str] | None: ...
     @property
@@ -174,6 +178,10 @@ class Source:
     def identity(self) -> str:
         """What tells sources of the same name apart: a hash of the version and of the beginning of the content."""
         return self._store.identity
+
+    @property
+    def is_remote(self) -> bool:
+        return self._store.is_remote
 
     @property
     def all_label_names(self) -> list[str] | None:
@@ -278,7 +286,10 @@ def _chosen_classes(store: Store, config: SourceConfig) -> list[int]:
     if count > len(names):
         raise DeidError(f"num_classes must be at most the {len(names)} classes of {config.dataset}, got {count}")
     # The classes whose hashes are lowest: independent of the versions of all libraries, and a smaller count draws a subset.
-    drawn = sorted(range(len(names)), key=lambda k: hashlib.sha256(f"{config.class_seed}:{names[k]}".encode()).digest())
+    drawn = sorted(
+        range(len(names)),
+        key=lambda k: hashlib.sha256(f"{config.class_seed}:{names[k]}".encode("utf-8", "surrogateescape")).digest(),
+    )
     return sorted(drawn[:count])
 
 
@@ -301,7 +312,8 @@ def _chosen_examples(store: Store, config: SourceConfig, classes: list[int]) -> 
         if store.label_names is not None and len(classes) < len(store.label_names):
             pool = np.flatnonzero(np.isin(store.labels(stored), classes))
         sizes = {split: size for split, (origin, size) in parts.items() if origin == stored}
-        dealt = _deal(pool, sizes, [config.class_seed, zlib.crc32(stored.encode())], f"split {stored!r} of {config.dataset}")
+        seed = [config.class_seed, zlib.crc32(stored.encode("utf-8", "surrogateescape"))]
+        dealt = _deal(pool, sizes, seed, f"split {stored!r} of {config.dataset}")
         chosen |= {split: (stored, _limited(store, config, stored, indices)) for split, indices in dealt.items()}
     return {split: chosen[split] for split in parts}
 

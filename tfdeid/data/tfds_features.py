@@ -51,7 +51,7 @@ def choose(info: Any, image_feature: str | None = None, label_feature: str | Non
     Raises:
       DeidError: there is no image or several, or no label is clear among features that may be one; the message names them.
     """
-    leaves = dict(_leaves(info.features))
+    leaves = dict(sorted(_leaves(info.features)))  # TFDS reads them in an order that is drawn anew each time.
     keyed = [key for key in _flat(info.supervised_keys) if key in leaves]
     where = f"{info.full_name}"
     image = _image(leaves, keyed, image_feature, where)

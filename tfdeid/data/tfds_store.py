@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +12,15 @@ import numpy as np
 from etils import epath
 
 from tfdeid.data.example import Example
+from tfdeid.data.locate import dataset_folder, open_folder
 from tfdeid.data.tfds_features import BOOLEAN, CLASS, INTEGER, TEXT, choose
 from tfdeid.data.tfrecord import read_records
-from tfdeid.errors import DeidError, unknown_name
+from tfdeid.errors import DeidError
+from tfdeid.files import is_remote
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-_NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[^/:]+))?(:(?P<version>[\w.*]+))?")
 _BOOLEANS = ("false", "true")
 # More different values than these are no classes, but captions or numbers of something.
 _MOST_TEXTS, _MOST_INTEGERS = 10_000, 1_000
@@ -34,10 +33,6 @@ _FIRST = 64
 _CHANNELS = {1: 1, 3: 3, 4: 3}  # stored -> decoded: transparency is laid on white
 
 
-class MissingDatasetError(DeidError):
-    """There is no such dataset; other errors are about one that is there."""
-
-
 class TfdsStore:
     """A dataset that TFDS has prepared in `data_dir`. Nothing is downloaded and the dataset's code is not needed.
 
@@ -45,8 +40,7 @@ class TfdsStore:
     text or a whole number are the classes, and sorted; they are found by reading through all splits, once.
 
     Args:
-      dataset: `name`, `name/config`, `name:version` or `name/config:version`. Without a config, it is the default or only one;
-        without a version, the highest. Versions may have wildcards (`3.*.*`).
+      dataset: as for `dataset_folder`: `name`, `name/config`, `name:version`, `name/config:version`, or its folder.
       data_dir: TFDS's data directory; None for TFDS's own default.
       image_feature: the image, by name or path (a/b); None for the one that is clear.
       label_feature: the label likewise; "none" for no labels.
@@ -64,16 +58,14 @@ class TfdsStore:
         label_feature: str | None = None,
         label_names: Sequence[str] | None = None,
     ):
-        import tensorflow_datasets as tfds
-
-        folder = _dataset_folder(dataset, data_dir)
-        self.builder = tfds.builder_from_directory(folder)
+        folder = dataset_folder(dataset, data_dir)
+        self.builder = open_folder(folder)
         info = self.builder.info
         if info.file_format.value != "tfrecord":
             raise DeidError(f"{folder} is stored as {info.file_format.value}; a source must be stored as tfrecord")
         config = self.builder.builder_config
         self.name = "_".join(part for part in (info.name, config and config.name) if part)
-        self.version = str(info.version)
+        self.is_remote, self.version = is_remote(folder), str(info.version)
         self.sizes = {name: split.num_examples for name, split in info.splits.items()}
         self.roles = choose(info, image_feature, label_feature)
         self.image_key, self.label_key, self._id = self.roles.image, self.roles.label, self.roles.source_id
@@ -239,51 +231,6 @@ def without_tuner(dataset: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)
-
-
-def _dataset_folder(dataset: str, data_dir: str | None) -> epath.Path:
-    """Returns the folder of the prepared dataset: DATA_DIR/name[/config]/version."""
-    root = epath.Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
-    parts = _NAME.fullmatch(dataset)
-    if not parts:
-        raise DeidError(f"a dataset must be name, name/config, name:version or name/config:version, got {dataset!r}")
-    folder = root / parts["name"]
-    if config := parts["config"] or _default_config(folder):
-        folder = folder / config
-    versions = [version for version in _versions(folder) if not parts["version"] or version.match(parts["version"])]
-    if versions:
-        return folder / str(max(versions))
-    hint = "Nothing is downloaded: prepare it (tfds build), or name its folder by data_dir."
-    prepared = _prepared(root)
-    if not prepared:
-        raise MissingDatasetError(f"dataset {dataset!r} is not prepared: there is no dataset in {root}. {hint}")
-    raise MissingDatasetError(f"{unknown_name('dataset', dataset, prepared)} Looked in {root}. {hint}")
-
-
-def _versions(folder: epath.Path) -> list[Any]:
-    import tensorflow_datasets as tfds
-
-    if not folder.is_dir():
-        return []
-    names = (path.name for path in folder.iterdir() if (path / "features.json").exists())
-    return [tfds.core.Version(name) for name in names if tfds.core.Version.is_valid(name)]
-
-
-def _default_config(folder: epath.Path) -> str | None:
-    """Returns the config that a bare name stands for; None if there are none, or none is the default."""
-    metadata = folder / ".config" / "metadata.json"
-    if metadata.exists():
-        return json.loads(metadata.read_text()).get("default_config_name")
-    if not folder.is_dir() or _versions(folder):
-        return None
-    configs = [path.name for path in folder.iterdir() if path.is_dir() and _versions(path)]
-    return configs[0] if len(configs) == 1 else None
-
-
-def _prepared(root: epath.Path) -> list[str]:
-    """Returns the names of all prepared datasets, as a user would give them."""
-    folders = [file.parent for depth in ("*/*", "*/*/*") for file in root.glob(f"{depth}/features.json")]
-    return sorted({f"{folder.parent.relative_to(root)}:{folder.name}" for folder in folders})
 
 
 def _text(value: Any) -> str:

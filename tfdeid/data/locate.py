@@ -1,0 +1,230 @@
+"""Where data lies: folders and datasets as people write them, as paths."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sys
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any
+
+from etils import epath
+
+from tfdeid.errors import DeidError, unknown_name
+from tfdeid.terminal import import_tensorflow
+
+FEATURES = "features.json"
+_NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[^/:]+))?(:(?P<version>[\w.*]+))?")
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
+_FILE_URL = re.compile(r"file:(//(localhost)?)?(?=/)", re.IGNORECASE)
+# What etils.epath takes for stores; it also takes a local folder /gs/... for one.
+_STORES = ("gs", "s3", "az", "hf")
+
+
+class MissingDatasetError(DeidError):
+    """There is no such dataset; other errors are about one that is there."""
+
+
+def folder_path(text: epath.PathLike, option: str) -> epath.Path:
+    """Returns a folder that someone named, as an absolute path.
+
+    Args:
+      text: a path, relative or with `~`, or a URL: file:///data, gs://bucket/data.
+      option: what it was given as, for errors.
+
+    Raises:
+      DeidError: nothing here reads such a URL, or there is no such user.
+    """
+    text = os.fspath(text)
+    if "\0" in text:
+        raise DeidError(f"{option} must be a path, {option} was {text!r}.")
+    if url := _FILE_URL.match(text):
+        return _local(urllib.parse.unquote(text[url.end() :], errors="surrogateescape"))
+    if url := _URL.match(text):
+        _check_scheme(url["scheme"], f"{option} {text!r}")
+        return epath.Path(text)
+    expanded = os.path.expanduser(text)
+    if text.startswith("~") and expanded == text:
+        raise DeidError(f"{option} {text!r}: there is no such user. A folder of that name here is written ./{text}.")
+    return _local(expanded)
+
+
+def _local(text: str) -> epath.Path:
+    path = os.path.abspath(text)
+    # With two slashes it is the same folder for the system, and none of a store for epath.
+    return epath.Path("/" + path if path.split("/")[1] in _STORES else path)
+
+
+def _check_scheme(scheme: str, what: str) -> None:
+    if scheme == "gs":
+        return
+    import_tensorflow()
+    import tensorflow as tf
+
+    known = [one for one in _STORES if one == "gs" or one in tf.io.gfile.get_registered_schemes()]
+    if scheme not in known:
+        raise DeidError(
+            f"{what}: {scheme}:// can't be used here. Known: a local path, file://, {', '.join(f'{one}://' for one in known)}."
+        )
+
+
+def check_utf8(path: epath.PathLike, what: str) -> None:
+    """Raises DeidError for a path that is no UTF-8: TensorFlow opens no other, and nobody could read what lies there."""
+    text = os.fspath(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise DeidError(f"{what} must have a name in UTF-8, which TensorFlow needs, and it is {text!r}. Rename it.") from None
+
+
+def default_data_dir() -> epath.Path:
+    """Returns TFDS's own data directory."""
+    return folder_path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets", "TFDS_DATA_DIR")
+
+
+@contextlib.contextmanager
+def read_errors(what: object) -> Iterator[None]:
+    """Turns what a disk or a store says while it is read into one clear error."""
+    try:
+        yield
+    except OSError as error:
+        raise DeidError(f"{what} can't be read: {error.strerror or error}.") from error
+    except Exception as error:
+        # Only who imported TensorFlow, which stores are read by, can have one of its errors.
+        if "tensorflow" in sys.modules and isinstance(error, sys.modules["tensorflow"].errors.OpError):
+            raise DeidError(f"{what} can't be read: {str(error).splitlines()[0]}.") from error
+        raise
+
+
+def dataset_folder(dataset: epath.PathLike, data_dir: epath.PathLike | None = None) -> epath.Path:
+    """Returns the folder that holds a prepared dataset, with its features.json.
+
+    Args:
+      dataset: `name`, `name/config`, `name:version` or `name/config:version`; or the folder that holds it, or one above with
+        no other configuration in it. Without a config, it is the default or only one; without a version, the highest. Versions
+        may have wildcards (`3.*.*`).
+      data_dir: TFDS data directory; None for TFDS's own.
+
+    Raises:
+      MissingDatasetError: there is no dataset of that name.
+      DeidError: it is not finished, the folder holds none, or it is neither a name nor a folder.
+    """
+    root = default_data_dir() if data_dir is None or data_dir == "" else folder_path(data_dir, "data_dir")
+    with read_errors(root):
+        return _dataset_folder(os.fspath(dataset), root)
+
+
+def _dataset_folder(text: str, root: epath.Path) -> epath.Path:
+    if text.startswith(("/", ".", "~")) or _URL.match(text) or _FILE_URL.match(text):
+        folder = folder_path(text, "dataset")
+        if found := _find(folder):
+            return found
+        raise _no_dataset(text, folder)
+    parts = _NAME.fullmatch(text)
+    if parts and (found := _find(root / parts["name"], parts["config"], parts["version"])):
+        return found
+    for folder in (root / text, _local(text)) if text else ():
+        if found := _find(folder):
+            return found
+    if not parts and text and _local(text).exists():
+        raise _no_dataset(text, _local(text))
+    if not parts:
+        raise DeidError(
+            "a dataset must be name, name/config, name:version or name/config:version, or a folder that holds one, got "
+            f"{text!r}"
+        )
+    _check_finished(text, root / text.split(":")[0])
+    hint = "Nothing is downloaded: prepare it (tfds build), or name its folder by data_dir."
+    prepared = sorted(_prepared(root))
+    if not prepared:
+        raise MissingDatasetError(f"dataset {text!r} is not prepared: there is no dataset in {root}. {hint}")
+    raise MissingDatasetError(f"{unknown_name('dataset', text, prepared)} Looked in {root}. {hint}")
+
+
+def open_folder(folder: epath.Path) -> Any:
+    """Returns TFDS's builder of the dataset in a folder.
+
+    Raises:
+      DeidError: its metadata is damaged.
+    """
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder_from_directory(folder)
+    except Exception as error:  # TFDS lets through whatever the parsers of its files raise.
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise DeidError(
+            f"the metadata of {folder} can't be read, it is damaged: {reason[0]}. Prepare the dataset again."
+        ) from error
+
+
+def _find(folder: epath.Path, config: str | None = None, version: str | None = None) -> epath.Path | None:
+    """Returns the folder of a dataset: the given one, or that of a configuration and version below it."""
+    if config is None and version is None and (folder / FEATURES).exists():
+        return folder
+    if config := config or _default_config(folder):
+        folder = folder / config
+    versions = [one for one in _versions(folder) if not version or one.match(version)]
+    return folder / str(max(versions)) if versions else None
+
+
+def _no_dataset(text: str, folder: epath.Path) -> DeidError:
+    """Returns the error for a path that leads to no dataset."""
+    if not folder.exists():
+        return DeidError(f"there is no folder {text!r} that could hold a dataset.")
+    if not folder.is_dir():
+        return DeidError(f"a dataset is a folder, and {text!r} is a file. Give the folder that has {FEATURES} in it.")
+    _check_finished(text, folder)
+    below = sorted(_prepared(folder))
+    hint = f"Below it are: {', '.join(below)}. Name one." if below else f"A dataset's folder has {FEATURES} in it."
+    return DeidError(f"{text!r} is not the folder of one dataset. {hint}")
+
+
+def _check_finished(dataset: str, folder: epath.Path) -> None:
+    """Raises DeidError if there are shards of ours in a folder or below it, and not yet a dataset."""
+    from tfdeid.data.shard_report import REPORTS
+
+    for place in (folder, *_folders(folder), *(inner for outer in _folders(folder) for inner in _folders(outer))):
+        if (place / REPORTS).is_dir() and not (place / FEATURES).exists():
+            raise DeidError(
+                f"the dataset {dataset!r} is not complete. The command that made {place} goes on with --mode=resume."
+            )
+
+
+def _folders(folder: epath.Path) -> Iterator[epath.Path]:
+    """Yields the folders in a folder, but those whose names begin with a dot or an underscore: such are no datasets."""
+    with read_errors(folder):
+        entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    yield from (entry for entry in entries if not entry.name.startswith((".", "_")) and entry.is_dir())
+
+
+def _versions(folder: epath.Path) -> list[Any]:
+    import tensorflow_datasets as tfds
+
+    valid = (entry for entry in _folders(folder) if tfds.core.Version.is_valid(entry.name))
+    return [tfds.core.Version(entry.name) for entry in valid if (entry / FEATURES).exists()]
+
+
+def _default_config(folder: epath.Path) -> str | None:
+    """Returns the config that a bare name stands for; None if there are none, or none is the default."""
+    try:
+        default = json.loads((folder / ".config" / "metadata.json").read_text()).get("default_config_name")
+    except (OSError, ValueError, AttributeError):  # Where it is damaged, as where there is none, a single config will do.
+        default = None
+    if isinstance(default, str) and _versions(folder / default):
+        return default
+    if _versions(folder):
+        return None
+    configs = [entry.name for entry in _folders(folder) if _versions(entry)]
+    return configs[0] if len(configs) == 1 else None
+
+
+def _prepared(root: epath.Path) -> Iterator[str]:
+    """Yields the names of all prepared datasets, as a user would give them."""
+    for dataset in _folders(root):
+        yield from (f"{dataset.name}:{version}" for version in _versions(dataset))
+        for config in _folders(dataset):
+            yield from (f"{dataset.name}/{config.name}:{version}" for version in _versions(config))
