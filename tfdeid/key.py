@@ -164,8 +164,16 @@ class Key:
 
 
 def default_key_path() -> pathlib.Path:
-    """Returns where the key lies if none is given: ~/.config/tfdeid/key, or below $XDG_CONFIG_HOME."""
-    base = os.environ.get("XDG_CONFIG_HOME") or expand("~/.config")
+    """Returns where the key lies if none is given: ~/.config/tfdeid/key, or below $XDG_CONFIG_HOME.
+
+    Raises:
+      DeidError: no home folder is known.
+    """
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    if base.startswith("~"):
+        raise DeidError(
+            "no home folder is known here, and so no default key. Set HOME, or say where the key is (--key, --output)."
+        )
     return pathlib.Path(base) / "tfdeid" / "key"
 
 
