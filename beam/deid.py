@@ -28,7 +28,8 @@ from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.files import lock
-from tfdeid.key import Key
+from tfdeid.key import Key, absolute
+from tfdeid.redaction import shown
 from tfdeid.terminal import divert_stderr, import_tensorflow, run_command
 
 if TYPE_CHECKING:
@@ -202,13 +203,14 @@ def _load_key(run_options: RunOptions, is_local: bool) -> tuple[Key, str]:
         key, path, created = Key.load_or_create_default()
         verb = "made a new key" if created else "using the key"
         print(f"{verb} {path} (fingerprint {key.fingerprint}). Keep it: nothing else can repeat or check this dataset.")
-        return key, str(path)
-    if not is_local and not reference.startswith(("gcp-secret:", "paper")) and not run_options.key_on_workers:
+        return key, absolute(str(path))
+    if not is_local and reference != "paper" and not reference.startswith("gcp-secret:") and not run_options.key_on_workers:
         raise DeidError(
-            f"the key reference {reference!r} must exist on every worker of a remote runner. Use gcp-secret:..., or say "
+            f"the key reference {shown(reference)!r} must exist on every worker of a remote runner. Use gcp-secret:..., or say "
             "that it does with --key_on_workers."
         )
-    return Key.load(reference), reference
+    key = Key.load(reference)
+    return key, absolute(reference) if is_local else reference
 
 
 def _make_job(

@@ -31,6 +31,7 @@ from tfdeid.errors import DeidError
 from tfdeid.files import crc32c, write_text
 from tfdeid.image import decode_image, encode_png, holds_several, match_channels
 from tfdeid.key import Key
+from tfdeid.redaction import shown
 from tfdeid.terminal import import_tensorflow
 
 _Result = TypeVar("_Result")
@@ -49,8 +50,8 @@ class Worker:
         key = Key.load(job.key_reference)
         if key.fingerprint != job.fingerprint:
             raise DeidError(
-                f"the key reference {job.key_reference!r} leads to another key here (fingerprint {key.fingerprint}) than at "
-                f"launch ({job.fingerprint}). Give the workers the same key."
+                f"the key reference {shown(job.key_reference)!r} leads to another key here (fingerprint {key.fingerprint}) "
+                f"than at launch ({job.fingerprint}). Give the workers the same key."
             )
         self.job = job
         self.source: Source = open_source(job.source, job.all_label_names)

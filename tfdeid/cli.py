@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import pathlib
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,7 +19,8 @@ from tfdeid.config import check_keys, load_config
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.files import write_text
-from tfdeid.key import Key, default_key_path
+from tfdeid.key import Key, absolute, default_key_path
+from tfdeid.redaction import looks_like_key
 from tfdeid.terminal import import_tensorflow, run_command
 
 if TYPE_CHECKING:
@@ -60,20 +62,23 @@ def _add_keygen(subparsers: argparse._SubParsersAction) -> None:
     keygen = subparsers.add_parser(
         "keygen", help="write a new key", description="Write a new key to a file that only you can read."
     )
-    keygen.add_argument("--output", default=str(default_key_path()), help="the new file (default: %(default)s)")
+    keygen.add_argument("--output", help="the new file (default: ~/.config/tfdeid/key)")
     keygen.set_defaults(function=_keygen)
 
 
 def _keygen(arguments: argparse.Namespace) -> int:
+    output = str(default_key_path()) if arguments.output is None else arguments.output
+    if looks_like_key(output):
+        raise DeidError("output must name the new file, and what was given looks like the text of a key. Choose another name.")
     key = Key.generate()
     try:
-        key.save(arguments.output)
+        key.save(output)
     except FileExistsError:
-        raise DeidError(f"{arguments.output} exists, and keys are never overwritten. Choose another --output.") from None
+        raise DeidError(f"{output} exists, and keys are never overwritten. Choose another --output.") from None
     except OSError as error:
-        raise DeidError(f"{arguments.output} can't be written: {error.strerror}.") from None
-    print(f"wrote {arguments.output} (fingerprint {key.fingerprint}). Keep it: nothing else can repeat or check what it makes.")
-    print(f"next: python -m beam.deid --key {arguments.output}")
+        raise DeidError(f"{output} can't be written: {error.strerror}. Choose another --output.") from None
+    print(f"wrote {output} (fingerprint {key.fingerprint}). Keep it: nothing else can repeat or check what it makes.")
+    print(f"next: python -m beam.deid --key {shlex.quote(absolute(output))}")
     return 0
 
 
@@ -142,7 +147,7 @@ def _source_deid_key(arguments: argparse.Namespace) -> tuple[SourceConfig | None
     check_keys("source", source_values, SourceConfig)
     check_keys("deid", deid_values, DeidConfig)
     source_values |= {name: vars(arguments)[name] for name in ("dataset", "data_dir") if vars(arguments)[name] is not None}
-    key = Key.load(arguments.key) if arguments.key else Key.load_or_create_default()[0]
+    key = Key.load_or_create_default()[0] if arguments.key is None else Key.load(arguments.key)
     return SourceConfig(**source_values) if "dataset" in source_values else None, deid_values, key
 
 
@@ -283,7 +288,7 @@ def _classify(arguments: argparse.Namespace) -> int:
     from tfdeid.train.run_dir import RunDir
 
     run = RunDir.open(arguments.run)
-    key = Key.load(arguments.key or default_key_path()) if needs_key(run) else None
+    key = Key.load(arguments.key) if needs_key(run) else None
     images = read_images(arguments.images)
     names = run.record["dataset"]["label_names"]
     for path, probabilities in zip(arguments.images, classify(images, run, key, arguments.checkpoint), strict=True):
@@ -326,7 +331,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     owner = None
     if arguments.source is not None:
-        key = Key.load(arguments.key or default_key_path())
+        key = Key.load(arguments.key)
         number = None if arguments.all else arguments.num_images
         owner = Owner(key, arguments.source, arguments.source_data_dir, number, arguments.seed)
     with tqdm(unit="shard", desc="verifying", leave=False, disable=None) as bar:

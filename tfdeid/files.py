@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import pathlib
 import secrets
 from collections.abc import Iterator
 
@@ -56,6 +57,18 @@ def lock(path: epath.Path, complaint: str) -> Iterator[None]:
         except BlockingIOError:
             raise DeidError(complaint) from None
         yield
+
+
+def expand(path: str | os.PathLike[str]) -> pathlib.Path:
+    """Returns a local path with `~` and `~user` replaced.
+
+    Raises:
+      DeidError: there is no such user, or no home folder is known.
+    """
+    try:
+        return pathlib.Path(path).expanduser()
+    except RuntimeError:
+        raise DeidError(f"{path} begins with ~, and no such home folder is known here. Write the path in full.") from None
 
 
 def file_size(path: str | os.PathLike[str]) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from tfdeid.attack.attackers import ATTACKERS, LINKERS, TRAINED
 from tfdeid.attack.view import KEY
 from tfdeid.errors import DeidError, unknown_name
-from tfdeid.key import Key, default_key_path
+from tfdeid.key import Key
 from tfdeid.terminal import import_tensorflow
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _run(arguments: argparse.Namespace, asked: list[str] | None) -> Findings:
         arguments.num_public,
         arguments.seed,
     )
-    key = Key.load(arguments.key or default_key_path())
+    key = Key.load(arguments.key)
     say("reading records, originals and public images")
     case = open_case(target, key)
     names, skipped = choose(asked, case.view.config)
