@@ -75,7 +75,7 @@ def add_attack(subparsers: argparse._SubParsersAction) -> None:
         "--num_public",
         type=int,
         default=10_000,
-        help="public images for attackers, at most all: from other splits of --originals, or else what is left of this one "
+        help="public images for attackers, at most so many: from other splits of --originals, or else what is left of this one "
         "(default: %(default)s)",
     )
     attack.add_argument("--seed", type=int, default=0, help="seed of all draws (default: %(default)s)")
