@@ -177,7 +177,8 @@ def _items(node: yaml.MappingNode, reference: str) -> Iterator[tuple[str, yaml.N
 
 
 def _kind(node: yaml.Node) -> str:
-    return {yaml.SequenceNode: "list", yaml.MappingNode: "`key: value` lines"}.get(type(node), "text")
+    kinds: dict[type, str] = {yaml.SequenceNode: "list", yaml.MappingNode: "`key: value` lines"}
+    return kinds.get(type(node), "text")
 
 
 def _is_nothing(node: yaml.Node) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-import os
-import pathlib
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING
 from tfdeid.attack.attackers import ATTACKERS, LINKERS, TRAINED
 from tfdeid.attack.figures import JUDGE
 from tfdeid.attack.view import KEY
-from tfdeid.commandline import absolute, absolute_dataset, absolute_key, command
+from tfdeid.commandline import absolute, absolute_dataset, absolute_key, command, writable_folder
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.key import Key, default_key_path
 from tfdeid.terminal import import_tensorflow
@@ -104,7 +102,7 @@ def _attack(arguments: argparse.Namespace) -> int:
     threshold = arguments.fail_if_gap_closed
     if threshold is not None and not 0 < threshold <= 1:
         raise DeidError(f"fail_if_gap_closed must be in (0, 1], fail_if_gap_closed was {threshold}.")
-    folder = _writable(arguments.output_dir)
+    folder = writable_folder(arguments.output_dir, "output_dir")
     try:
         import_tensorflow()
         found = _run(arguments, asked)
@@ -132,18 +130,6 @@ def _asked_for(arguments: argparse.Namespace) -> list[str] | None:
         if name not in known:
             raise unknown_name("attacker", name, known)
     return names
-
-
-def _writable(output_dir: str) -> pathlib.Path:
-    """Returns a folder that can be written to, before minutes are spent on what goes there."""
-    folder = pathlib.Path(output_dir).expanduser()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DeidError(f"{output_dir} can't be written: {error.strerror}. Choose another --output_dir.") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise DeidError(f"{output_dir} can't be written: permission denied. Choose another --output_dir.")
-    return folder
 
 
 def _run(arguments: argparse.Namespace, asked: list[str] | None) -> Findings:
