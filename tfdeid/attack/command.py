@@ -115,7 +115,8 @@ def _attack(arguments: argparse.Namespace) -> int:
     try:
         paths = page.write(found, folder, _command(arguments)), report.write(found, folder)
     except OSError as error:
-        raise DeidError(f"{arguments.output_dir} can't be written: {error.strerror}. Choose another --output_dir.") from None
+        reason = error.strerror or error
+        raise DeidError(f"{arguments.output_dir} can't be written: {reason}. Choose another --output_dir.") from None
     print(f"\nwrote {paths[0]}, which shows original images and is for you alone (0600), and {paths[1]}, without pictures")
     return _passes(found, threshold)
 
