@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from etils import epath
 from PIL import Image
 
 from tfdeid import DeidConfig, Deidentifier, Key
 from tfdeid.cli import main
+from tfdeid.files import write_text
 from tfdeid.schemes.structural import PositionOPE, VectorImage, rasterize
 
 
@@ -182,6 +185,16 @@ def test_preview_leaves_nothing_half_written(tmp_path, monkeypatch, capsys):
         assert "can't be written: No space left on device." in capsys.readouterr().err
     assert [path.name for path in output.parent.iterdir()] == ["p [1].png"] and output.read_bytes() == before
     assert not list((tmp_path / "svg").iterdir())
+
+
+@pytest.mark.parametrize("content", ["text", b"\xff"])
+def test_what_is_there_and_no_file_is_written_to_and_not_replaced(content):
+    """As /dev/stdout and /dev/null, which root could replace."""
+    read, write = os.pipe()
+    write_text(epath.Path(f"/dev/fd/{write}"), content)
+    os.close(write)
+    assert os.read(read, 10) == (content.encode() if isinstance(content, str) else content)
+    os.close(read)
 
 
 def test_preview_names_what_is_damaged_and_goes_on(tmp_path, capsys):
