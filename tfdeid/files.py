@@ -23,7 +23,8 @@ def write_text(path: epath.Path, text: str | bytes, private: bool = False) -> No
       private: only its owner can read it (0600), at any time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and not path.is_file() and not private:
+    # To epath, all that is no folder is a file.
+    if os.path.exists(path) and not os.path.isfile(path) and not private:
         return _write(path, text)
     temporary = path.parent / f".{path.name}.incomplete-{secrets.token_hex(4)}"
     with contextlib.ExitStack() as leftovers:
