@@ -121,6 +121,11 @@ def test_equal_scores_are_put_in_order_by_chance(monkeypatch, score, top1, top5)
     assert (found.top1.mean, found.top5.mean) == (pytest.approx(top1), pytest.approx(top5))
 
 
+def test_the_order_of_candidates_says_nothing(monkeypatch):
+    assert scoring(monkeypatch, lambda scores: np.eye(len(scores))).top1.mean < 0.2
+    assert scoring(monkeypatch, lambda scores: np.eye(len(scores))[::-1]).top1.mean < 0.2
+
+
 def test_half_of_the_records_found_for_certain_and_half_by_chance(monkeypatch):
     def score(scores):
         scores[::2] = 0
@@ -136,6 +141,8 @@ def test_the_interval_holds_for_who_guesses():
     truth = 0.1 + 0.3 / 2 + 0.3 / 4 + 0.3 / 36
     found = [Estimate.of_share(1 / one) for one in ties]
     assert np.mean([abs(one.mean - truth) <= (one.half_width or 0) for one in found]) >= 0.95
+    # Of none, up to the upper end of Agresti and Coull's interval.
+    assert Estimate.of_share(np.zeros(100)).half_width == pytest.approx(2 / 104 + 1.96 * np.sqrt(2 / 104 * 102 / 104 / 104))
     assert Estimate.of_share(np.full(100, 0.5)).half_width == pytest.approx(Estimate.of_share([0, 1] * 50).half_width)
 
 

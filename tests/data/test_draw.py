@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import types
 import warnings
 
 import numpy as np
@@ -64,6 +65,12 @@ def test_all_are_damaged(tmp_path):
         DeidError, match=r"none of the 120 images of folder:.* decoded. split 'train', example \d+, id '\d+.png'"
     ):
         draw_images(config, None, 1, 0)
+
+
+def test_a_split_of_nothing(monkeypatch):
+    monkeypatch.setattr("tfdeid.data.draw.open_source", lambda config: types.SimpleNamespace(splits={"train": 0}))
+    with pytest.raises(DeidError, match="split 'train' of lfw_subset has no images"):
+        draw_images(SourceConfig(), None, 5, 0, at_most=True)
 
 
 def test_a_list_of_many_ends(tmp_path):

@@ -202,8 +202,8 @@ def _linked(
             else:
                 found.append(_Linked(record, original))
     if not found:
-        named = [*draw.damaged, *damaged]
-        raise DeidError(f"no record of {target.dataset} has an image, and an original, that can be decoded. {named[0]}")
+        reason = next(iter([*draw.damaged, *damaged]), "It has none at all.")
+        raise DeidError(f"no record of {target.dataset}, split {split!r}, has an image and an original to decode. {reason}")
     tell_damaged(draw.damaged, target.dataset)
     tell_damaged(damaged, target.originals)
     return found, taken

@@ -144,6 +144,8 @@ def draw_images(config: SourceConfig, split: str | None, num_images: int, seed: 
     if split not in source.splits:
         raise unknown_name("split", split, source.splits)
     size = source.splits[split]
+    if not size:
+        raise DeidError(f"split {split!r} of {config.dataset} has no images.")
     if num_images < 1 or (num_images > size and not at_most):
         raise DeidError(f"num_images must be in [1, {size}], num_images was {num_images}.")
     draw = Draw(source, split, seed)
