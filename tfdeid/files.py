@@ -54,6 +54,18 @@ def lock(path: epath.Path, complaint: str) -> Iterator[None]:
         yield
 
 
+def file_size(path: str | os.PathLike[str]) -> int:
+    """Returns a file's length in bytes.
+
+    `epath`'s own `stat` also asks for the owner's name, and fails where a file's owner has none, as on NFS or in a container.
+
+    Raises:
+      OSError: there is no such file, or it can't be asked for.
+    """
+    name = os.fspath(path)
+    return epath.Path(name).stat().length if "://" in name else os.stat(name).st_size
+
+
 def crc32c(path: epath.Path) -> str:
     """Returns the CRC-32C of a file, 8 hex digits."""
     checksum = google_crc32c.Checksum()
