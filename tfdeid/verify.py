@@ -22,7 +22,7 @@ from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.data.tfrecord import read_records
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
-from tfdeid.files import crc32c
+from tfdeid.files import crc32c, file_size
 from tfdeid.image import decode_image, match_channels
 from tfdeid.key import Key
 from tfdeid.schemes import ALGORITHM_VERSION
@@ -201,7 +201,7 @@ class _Shard:
             self._wrong(f"its report is that of {report.file_name}, split {report.split}")
         if report.written != self._length:
             self._wrong(f"it must hold {self._length} records by the metadata, {report.written} by its report")
-        if (size := self._path.stat().length) != report.file_bytes:
+        if (size := file_size(self._path)) != report.file_bytes:
             self._wrong(f"it must have {report.file_bytes:,} bytes, and has {size:,}")
         elif (crc := crc32c(self._path)) != report.crc32c:
             self._wrong(f"its CRC-32C must be {report.crc32c}, and is {crc}: its content has changed")

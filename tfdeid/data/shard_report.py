@@ -8,6 +8,8 @@ import json
 
 from etils import epath
 
+from tfdeid.files import file_size
+
 REPORTS = "_shards"
 # A remote store takes some 50 ms for each answer, and a large dataset has tens of thousands of shards.
 _AT_ONCE = 32
@@ -67,6 +69,6 @@ def _read_report(directory: epath.Path, path: epath.Path) -> ShardReport | None:
     """Returns a report; None if it is damaged, or its shard is not there as it says."""
     try:
         report = ShardReport.from_json(path.read_text())
-        return report if (directory / report.file_name).stat().length == report.file_bytes else None
+        return report if file_size(directory / report.file_name) == report.file_bytes else None
     except (ValueError, TypeError, KeyError, FileNotFoundError):
         return None

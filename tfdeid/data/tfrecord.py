@@ -13,6 +13,7 @@ import google_crc32c
 from etils import epath
 
 from tfdeid.errors import DeidError
+from tfdeid.files import file_size
 
 # A record: the data's length, the CRC of the length; the data; the CRC of the data.
 _HEADER = struct.Struct("<QI")
@@ -33,7 +34,7 @@ def read_records(path: epath.Path, skip: int = 0, take: int | None = None) -> It
     import tensorflow as tf
 
     try:
-        size = path.stat().length
+        size = file_size(path)
         with path.open("rb") as file:
             position = 0
             for k in itertools.count() if take is None else range(skip + take):
