@@ -135,7 +135,9 @@ def test_a_folder_that_cannot_be_one_line(faces_config, tmp_path):
 
 def test_what_is_left_of_the_very_first_write_is_no_hindrance(tmp_path):
     (tmp_path / ".run.json.incomplete-1").touch()
-    assert RunDir.begin(tmp_path, {}, {}).history == []
+    (tmp_path / ".lock").touch()
+    with RunDir.begin(tmp_path, {}, {}) as run_dir:
+        assert run_dir.history == []
 
 
 @pytest.mark.parametrize(
@@ -154,9 +156,11 @@ def test_one_worker_is_the_chief(cluster, task, is_chief):
 
 
 def test_two_processes_at_once_are_refused(faces_config, tmp_path):
-    run_dir = RunDir.begin(tmp_path / "run", {}, {})
-    with run_dir.lock(), pytest.raises(DeidError, match="another process is training"):
-        train(faces_config, TrainConfig(**QUICK), str(tmp_path / "run"))
+    with RunDir.begin(tmp_path / "run", {"first": "run"}, {}):
+        before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "run").iterdir()}
+        with pytest.raises(DeidError, match="another process is training"):
+            train(faces_config, TrainConfig(**QUICK), str(tmp_path / "run"))
+        assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "run").iterdir()} == before
 
 
 def test_workers_without_a_list_of_them_are_refused(monkeypatch):

@@ -10,11 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from etils import epath
+from tqdm import tqdm
 
 from tfdeid.config import number
+from tfdeid.data import array_record
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.naming import SUFFIX, making_command
-from tfdeid.data.tfds_store import MissingDatasetError, TfdsStore, without_tuner
+from tfdeid.data.tfds_store import READERS, MissingDatasetError, TfdsStore, without_tuner
+from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.schemes import KEYLESS_SCHEMES
 
@@ -80,6 +84,7 @@ class ImageData:
 
     Attributes:
       name: `dataset[/config]:version` of what is read.
+      split: the split, in TFDS's notation.
       size: examples.
       label_names: class names by label.
       image_size: pixels a side.
@@ -100,17 +105,55 @@ class ImageData:
         if height == width and resizing == [height]:
             resizing = []
         self._store, self.resizing = store, resizing
-        self._split = split
+        self.split = split
         self._cached: tf.data.Dataset | None = None
         self._tests: dict[int, tf.data.Dataset] = {}
         self.name = builder.info.full_name
         self.size: int = _size(builder.info, split)
+        self._parts = builder.info.splits[split].file_instructions
+        self._format = builder.info.file_format.value
         self.label_names: list[str] = store.label_names
         self.channels: int = channels
         self.facts = read_facts(builder.data_dir) or {"source": store.name, "source_version": store.version}
         if not resizing and (height is None or height != width):
             raise DeidError(f"images of {self.name} are of several sizes or not square. Give --image_size to resize them.")
         self.image_size: int = resizing[-1] if resizing else height
+
+    @functools.cached_property
+    def unlabelled(self) -> int:
+        """Examples without a label: TFDS marks them by -1. Reads through the files once, and decodes no image.
+
+        Raises:
+          DeidError: a file is damaged, shorter than its metadata say, or gone, or a label is none of the classes.
+        """
+        count = 0
+        with tqdm(total=self.size, unit="record", desc=f"labels of {self.split}", leave=False, disable=None) as bar:
+            for part in self._parts:
+                path, record = epath.Path(part.filename), part.skip
+                try:
+                    for data in READERS[self._format](path, part.skip, part.take):
+                        count += self._label(data) < 0
+                        record += 1
+                        bar.update()
+                except DeidError as error:
+                    raise _unreadable(self.name, f"{path}, record {record}: {error}") from error
+        return count
+
+    def _label(self, data: bytes) -> int:
+        """Returns the label of a serialized example; raises DeidError if it has none that can be."""
+        import tensorflow as tf
+        from google.protobuf.message import DecodeError
+
+        try:
+            labels = tf.train.Example.FromString(data).features.feature[self._store.label_key].int64_list.value
+        except DecodeError as error:
+            raise DeidError("it is no record of a TFDS dataset") from error
+        if len(labels) != 1 or not -1 <= labels[0] < len(self.label_names):
+            raise DeidError(
+                f"its label must be one of the {len(self.label_names)} classes, or -1 for none, it is "
+                f"{', '.join(map(str, labels)) or 'missing'}"
+            )
+        return labels[0]
 
     def train_batches(self, batch_size: int, seed: int, epoch: int, shard: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
         """Returns an epoch's batches, in an order drawn from (seed, epoch): the same on every run and machine.
@@ -151,13 +194,13 @@ class ImageData:
 
         if self._cached is not None:
             return self._cached
-        parts = self._store.builder.info.splits[self._split].file_instructions
+        parts = self._parts
         if shuffle_seed is not None:
             parts = [parts[k] for k in np.random.RandomState(shuffle_seed).permutation(len(parts))]
         names, ranges = [part.filename for part in parts], np.array([(part.skip, part.take) for part in parts], np.int64)
         files_at_once = 1 if shuffle_seed is None else min(_FILES_AT_ONCE, len(parts))
         records = tf.data.Dataset.from_tensor_slices((names, ranges)).interleave(
-            lambda name, part: tf.data.TFRecordDataset(name).skip(part[0]).take(part[1]),
+            self._file,
             cycle_length=files_at_once,
             block_length=_BLOCK_LENGTH,
             num_parallel_calls=min(files_at_once, _THREADS),
@@ -165,9 +208,37 @@ class ImageData:
         if self._config.cache:
             self._cached = records = records.cache()
             # A cache counts only once it has been read to its end, which an epoch of whole batches need not do.
-            for _ in read(records, self.name):
+            for _ in read(records, self):
                 pass
         return records
+
+    def _file(self, name: Any, part: Any) -> tf.data.Dataset:
+        """Returns the serialized examples of a file that come after some that are skipped."""
+        import tensorflow as tf
+
+        if self._format == "tfrecord":
+            return tf.data.TFRecordDataset(name).skip(part[0]).take(part[1])
+        blocks = tf.data.Dataset.from_generator(
+            lambda name, skip, take: array_record.read_blocks(epath.Path(os.fsdecode(name)), int(skip), int(take)),
+            args=(name, part[0], part[1]),
+            output_signature=tf.TensorSpec([None], tf.string),
+        )
+        return blocks.unbatch()
+
+    def damaged(self) -> str | None:
+        """Returns file and record of the first example, in stored order, that can't be read and decoded; None if all can."""
+        import tensorflow as tf
+
+        good = 0
+        try:
+            for _ in without_tuner(self._records(None).map(self._decode, _THREADS)):
+                good += 1
+        except tf.errors.OpError:
+            for part in self._parts:
+                if good < part.take:
+                    return f"{part.filename}, record {part.skip + good}"
+                good -= part.take
+        return None
 
     @functools.cached_property
     def _decode(self) -> Any:
@@ -202,21 +273,50 @@ def _size(info: Any, split: str) -> int:
     return size
 
 
-def read(batches: Iterable[Any], name: str) -> Iterator[Any]:
-    """Yields batches; what is damaged is one clear error.
+def read(batches: Iterable[Any], data: ImageData) -> Iterator[Any]:
+    """Yields batches of the data; what is damaged is one clear error, which names file and record where it can find them.
 
     Raises:
-      DeidError: a file of the dataset of that name is damaged or gone, or another worker is.
+      DeidError: a file is damaged or gone, an image can't be decoded or has another size, or another worker has stopped.
     """
     import tensorflow as tf
 
     try:
         yield from batches
     except tf.errors.OpError as error:
-        reason = re.sub(r"{{.*?}} *", "", str(error.message)).strip().splitlines()[0]
+        # TensorFlow adds the node, and to what Python raises its type and a traceback.
+        reason = re.sub(r"{{.*?}} *", "", str(error.message)).strip().splitlines()[0].removeprefix("DeidError: ")
         if "ollective" in reason:  # Workers agree on each batch.
             raise DeidError(f"another worker has stopped ({reason}). Start all of them again: they go on together.") from error
-        raise DeidError(f"{name} can't be read: {reason}. Copy or make the dataset again.") from error
+        where = data.damaged()
+        raise _unreadable(data.name, f"{where}: {reason}" if where else reason) from error
+
+
+def _unreadable(name: str, problem: str) -> DeidError:
+    return DeidError(f"{name} can't be read: {problem.rstrip('.')}. Copy or make the dataset again.")
+
+
+def check_trainable(data: ImageData) -> None:
+    """Raises DeidError if an example of what is to be trained on has no label."""
+    if data.unlabelled:
+        raise DeidError(
+            f"all examples to train on must have labels, and {data.unlabelled:,} of the {data.size:,} in split {data.split!r} "
+            f"of {data.name} have none (-1). Choose another --train_split, such as a part of it where all have one."
+        )
+
+
+def check_testable(data: ImageData, option: str) -> None:
+    """Raises DeidError if no example of what is to be tested on has a label; those without one do not count.
+
+    Args:
+      data: what is to be tested on.
+      option: the option that names its split.
+    """
+    if data.unlabelled == data.size:
+        raise DeidError(
+            f"examples to test on must have labels, and all {data.size:,} in split {data.split!r} of {data.name} have none "
+            f"(-1). Choose another {option}, such as a part of the training split that is not trained on: train[90%:]."
+        )
 
 
 def check_same_content(facts: Mapping[str, Any], shape: tuple[int, int], label_names: Sequence[str], tested: ImageData) -> None:
@@ -238,13 +338,31 @@ def check_same_content(facts: Mapping[str, Any], shape: tuple[int, int], label_n
             f"the classes must be the {len(label_names)} that the network is trained on, in their order; {tested.name} has "
             f"{len(tested.label_names)}: {', '.join(tested.label_names[:5])}, ..."
         )
-    for name, said in (("scheme", "scheme"), ("deid", "parameters"), ("key_fingerprint", "key (its fingerprint)")):
+    for name, said in (("scheme", "scheme"), ("key_fingerprint", "key (its fingerprint)")):
         if name == "key_fingerprint" and facts.get("scheme") in KEYLESS_SCHEMES:
             continue
         if facts.get(name) != tested.facts.get(name):
             raise DeidError(
                 f"{tested.name} must be de-identified with the same {said} as what the network is trained on: it has "
                 f"{tested.facts.get(name, 'none')}, not {facts.get(name, 'none')}."
+            )
+    _check_parameters(facts, tested)
+
+
+def _check_parameters(facts: Mapping[str, Any], tested: ImageData) -> None:
+    """Raises DeidError if parameters differ. A version that had no such parameter yet did what is now its default."""
+    defaults = {field.name: field.default for field in dataclasses.fields(DeidConfig)} if "deid" in facts else {}
+    trained, other = ({**defaults, **said.get("deid", {})} for said in (facts, tested.facts))
+    for name in {**trained, **other}:
+        if name not in trained or name not in other:
+            raise DeidError(
+                f"only one of {tested.name} and what the network is trained on has the parameter {name!r}, which this version "
+                "of the program does not know. Use the version that made them."
+            )
+        if trained[name] != other[name]:
+            raise DeidError(
+                f"{tested.name} must be de-identified with the same parameters as what the network is trained on: its {name} "
+                f"is {other[name]!r}, not {trained[name]!r}."
             )
 
 

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from etils import epath
 
+from tfdeid.data import array_record, tfrecord
 from tfdeid.data.example import Example
-from tfdeid.data.tfrecord import read_records
 from tfdeid.errors import DeidError, unknown_name
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[^/:]+))?(:(?P<version>[\w.*]+))?")
+# How the records of each file format are read.
+READERS = {"tfrecord": tfrecord.read_records, "array_record": array_record.read_records}
 _CHANNELS = {1: 1, 3: 3, 4: 3}  # stored -> decoded: transparency is laid on white
 
 
@@ -47,8 +49,10 @@ class TfdsStore:
         folder = _dataset_folder(dataset, data_dir)
         self.builder = tfds.builder_from_directory(folder)
         info = self.builder.info
-        if info.file_format.value != "tfrecord":
-            raise DeidError(f"{folder} is stored as {info.file_format.value}; a source must be stored as tfrecord")
+        if info.file_format.value not in READERS:
+            raise DeidError(
+                f"{folder} is stored as {info.file_format.value}; a dataset must be stored as {' or '.join(READERS)}."
+            )
         config = self.builder.builder_config
         self.name = "_".join(part for part in (info.name, config and config.name) if part)
         self.version = str(info.version)
@@ -99,7 +103,7 @@ class TfdsStore:
         """Yields the records of a file that a TFDS FileInstruction chooses."""
         path = epath.Path(instruction.filename)
         try:
-            yield from read_records(path, instruction.skip, instruction.take)
+            yield from READERS[self.builder.info.file_format.value](path, instruction.skip, instruction.take)
         except DeidError as error:
             raise DeidError(f"{problem}: {path.name}: {error}. Prepare the dataset again.") from error
 

@@ -17,7 +17,8 @@ def table(found: Evaluation) -> str:
     ranked = np.argsort(found.f1, kind="stable")[:_MOST_ROWS] if len(found.label_names) > _MOST_ROWS else range(len(found.f1))
     width = max(8, *(len(found.label_names[k]) for k in ranked))
     lines = [
-        f"{found.dataset}, split {found.split}: {found.confusion.sum():,} images, after epoch {found.epoch}",
+        f"{found.dataset}, split {found.split}: {found.confusion.sum():,} images, after epoch {found.epoch}"
+        + (f" ({found.unlabelled:,} more have no label, and are left out)" if found.unlabelled else ""),
         f"accuracy {found.accuracy:.4f}, macro precision {found.precision.mean():.4f}, macro recall {found.recall.mean():.4f}, "
         f"macro F1 {found.f1.mean():.4f}",
         ", ".join(f"{value:.3f} ms an image at batch {size}" for size, value in found.milliseconds.items()),
