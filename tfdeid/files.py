@@ -14,22 +14,32 @@ from etils import epath
 from tfdeid.errors import DeidError
 
 
-def write_text(path: epath.Path, text: str, private: bool = False) -> None:
-    """Writes a text file, making its folder at need; a reader sees the old content or all of the new.
+def write_text(path: epath.Path, text: str | bytes, private: bool = False) -> None:
+    """Writes a file, making its folder at need; a reader sees the old content or all of the new.
 
     Args:
-      path: the file; local if private.
-      text: what it will hold.
+      path: the file; local if private. What is there and is none, such as /dev/stdout, is written to as it is.
+      text: what it will hold; bytes as they are.
       private: only its owner can read it (0600), at any time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # To epath, all that is no folder is a file.
+    if os.path.exists(path) and not os.path.isfile(path) and not private:
+        return _write(path, text)
     temporary = path.parent / f".{path.name}.incomplete-{secrets.token_hex(4)}"
     with contextlib.ExitStack() as leftovers:
         leftovers.callback(temporary.unlink, missing_ok=True)
         if private:
             os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        temporary.write_text(text)
+        _write(temporary, text)
         temporary.replace(path)
+
+
+def _write(path: epath.Path, text: str | bytes) -> None:
+    if isinstance(text, bytes):
+        path.write_bytes(text)
+    else:
+        path.write_text(text)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +23,7 @@ def serialized(label: int | None, image: bytes) -> bytes:
     """Returns a record; with no label at all for None."""
     example = tf.train.Example()
     features = example.features.feature
-    features["id"].bytes_list.value.append(b"0" * 32)
+    features["id"].bytes_list.value.append(hashlib.md5(image).hexdigest().encode())
     features["image"].bytes_list.value.append(image)
     if label is not None:
         features["label"].int64_list.value.append(label)

@@ -19,7 +19,7 @@ from tfdeid.data.metadata import read_facts
 from tfdeid.data.naming import SUFFIX, making_command
 from tfdeid.data.tfds_store import READERS, MissingDatasetError, TfdsStore, without_tuner
 from tfdeid.deidentifier import DeidConfig
-from tfdeid.errors import DeidError, unknown_name
+from tfdeid.errors import DeidError, reason, unknown_name
 from tfdeid.schemes import KEYLESS_SCHEMES
 
 if TYPE_CHECKING:
@@ -284,12 +284,11 @@ def read(batches: Iterable[Any], data: ImageData) -> Iterator[Any]:
     try:
         yield from batches
     except tf.errors.OpError as error:
-        # TensorFlow adds the node, and to what Python raises its type and a traceback.
-        reason = re.sub(r"{{.*?}} *", "", str(error.message)).strip().splitlines()[0].removeprefix("DeidError: ")
-        if "ollective" in reason:  # Workers agree on each batch.
-            raise DeidError(f"another worker has stopped ({reason}). Start all of them again: they go on together.") from error
+        said = reason(error)
+        if "ollective" in said:  # Workers agree on each batch.
+            raise DeidError(f"another worker has stopped ({said}). Start all of them again: they go on together.") from error
         where = data.damaged()
-        raise _unreadable(data.name, f"{where}: {reason}" if where else reason) from error
+        raise _unreadable(data.name, f"{where}: {said}" if where else said) from error
 
 
 def _unreadable(name: str, problem: str) -> DeidError:

@@ -39,7 +39,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     options, data, train_config = parse(
         argv, "tfdeid.train", "Train a network on a prepared TFDS dataset.", _EXAMPLES, RunOptions, sections
     )
-    if options.run_dir is None:
+    if not options.run_dir:
         raise DeidError("say where results go with --run_dir, a folder for this run alone.")
     import_tensorflow()
     from tfdeid.train.trainer import train

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,13 +18,17 @@ import tensorflow as tf
 from etils import epath
 
 from tfdeid.commandline import absolute
-from tfdeid.errors import DeidError
+from tfdeid.errors import DeidError, reason
 from tfdeid.files import lock, write_text
 
 LAST, BEST = "last", "best"
 _LOCK = ".lock"
-# What a run.json says besides, from which the network can be made again and tested.
-_NEEDED = ("data", "dataset", "network")
+# What a run.json says from which the network can be made again and tested.
+_NEEDED = {
+    "data": (),
+    "dataset": ("facts", "label_names", "resizing"),
+    "network": ("model", "image_size", "channels", "precision"),
+}
 
 
 class RunDir:
@@ -50,11 +55,9 @@ class RunDir:
         record = _read(folder) or {}
         if not record.get("checkpoints"):
             raise DeidError(f"{path} must be the folder of a training run with a finished epoch; there is no checkpoint in it.")
-        missing = [name for name in _NEEDED if name not in record]
+        missing = [name for name, parts in _NEEDED.items() if not _has(record.get(name), parts)]
         if missing:
-            raise DeidError(
-                f"{folder / 'run.json'} must say {', '.join(missing)}, and does not: it is not that of a training run."
-            )
+            raise DeidError(f"{folder / 'run.json'} is not that of a training run: its {', '.join(missing)} is not whole.")
         return cls(folder, record)
 
     @classmethod
@@ -130,13 +133,13 @@ class RunDir:
         Raises:
           DeidError: the checkpoint is damaged or of another network.
         """
+        checkpoint = tf.train.Checkpoint(**{name: list(values) for name, values in variables.items()})
         try:
-            status = tf.train.Checkpoint(**{name: list(values) for name, values in variables.items()}).read(
-                self.checkpoint(which)
-            )
+            with _without_patterns(self._checkpoints) as folder:
+                status = checkpoint.read(str(folder / epath.Path(self.checkpoint(which)).name))
             status.assert_existing_objects_matched().expect_partial()
         except (tf.errors.OpError, ValueError, IndexError, AssertionError) as error:
-            raise DeidError(f"the checkpoint {self.checkpoint(which)} can't be read: {str(error).splitlines()[0]}") from error
+            raise DeidError(f"the checkpoint {self.checkpoint(which)} can't be read: {reason(error)}.") from error
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Puts the results of the whole run into `run.json`."""
@@ -179,9 +182,32 @@ def _read(path: epath.Path) -> dict[str, Any] | None:
         return None
     except (ValueError, OSError, RecursionError, tf.errors.OpError) as error:
         raise DeidError(f"{path / 'run.json'} can't be read: {reason(error)}. Choose another --run_dir.") from error
-    if not isinstance(record, dict) or not {"history", "checkpoints"} <= record.keys():
+    if not _has(record, ("history", "checkpoints")) or not _is_whole(record["history"], record["checkpoints"]):
         raise DeidError(f"{path / 'run.json'} is not that of a training run. Choose another --run_dir.")
     return record
+
+
+def _has(values: Any, names: Sequence[str]) -> bool:
+    return isinstance(values, dict) and set(names) <= values.keys()
+
+
+def _is_whole(history: Any, checkpoints: Any) -> bool:
+    """Tells whether a run's epochs, and the numbers of its last and its best one if there are any, are all there."""
+    rows = isinstance(history, list) and all(_has(row, ("epoch", "test_accuracy")) for row in history)
+    named = checkpoints == {} or (_has(checkpoints, (LAST, BEST)) and all(isinstance(k, int) for k in checkpoints.values()))
+    return rows and named and bool(history) == bool(checkpoints)
+
+
+@contextlib.contextmanager
+def _without_patterns(folder: epath.Path) -> Iterator[epath.Path]:
+    """Gives a name of the folder that is no pattern: TensorFlow looks for a checkpoint to read among the files that match."""
+    if not set(os.fspath(folder)) & set("[]*?{}\\") or "://" in os.fspath(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as elsewhere:
+        link = os.path.join(elsewhere, "checkpoints")
+        os.symlink(folder, link)
+        yield epath.Path(link)
 
 
 def _check_same_run(path: epath.Path, begun: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
@@ -223,11 +249,6 @@ def _holds_other_things(path: epath.Path) -> bool:
 
 def _unwritable(path: epath.Path, error: Exception) -> DeidError:
     return DeidError(f"{path} can't be written: {reason(error)}. Choose another --run_dir, or make room.")
-
-
-def reason(error: Exception) -> str:
-    """Returns what the system or TensorFlow says of an error, in one line."""
-    return getattr(error, "strerror", None) or (str(getattr(error, "message", error)).splitlines() or [type(error).__name__])[0]
 
 
 def _json(record: Mapping[str, Any]) -> str:

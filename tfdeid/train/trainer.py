@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import math
@@ -18,11 +19,11 @@ import tfdeid
 from tfdeid.commandline import absolute, absolute_dataset
 from tfdeid.data.augment import RandomAffine
 from tfdeid.data.batches import DataConfig, ImageData, check_same_content, check_testable, check_trainable, read
-from tfdeid.errors import DeidError
+from tfdeid.errors import DeidError, reason
 from tfdeid.train.config import TrainConfig
 from tfdeid.train.evaluation import Predictor, accuracy_and_loss
 from tfdeid.train.models import make_model
-from tfdeid.train.run_dir import BEST, LAST, RunDir, reason
+from tfdeid.train.run_dir import BEST, LAST, RunDir
 from tfdeid.train.schedule import make_optimizer
 
 _SECONDS_BETWEEN_LOOKS = 1.0
@@ -281,8 +282,13 @@ class _Trainer:
                 self._dir.restore({"network": self._state["network"]}, which)
                 whole = self._dir.path / f"{which}.keras"
                 part = self._dir.path / f".{which}.incomplete.keras"
-                self._model.save(part)
-                part.replace(whole)
+                try:
+                    self._model.save(part)
+                    part.replace(whole)
+                except OSError:
+                    with contextlib.suppress(OSError):
+                        part.unlink(missing_ok=True)
+                    raise
         except OSError as error:
             raise DeidError(
                 f"the network can't be written to {self._dir.path}: {reason(error)}. Make room, and run again."
@@ -299,7 +305,7 @@ class _Trainer:
     def _beginning(self, done: int, total: int) -> str:
         xla = "on (the train step is compiled)" if self._compiles else f"off for the network under {self._config.strategy}"
         unlabelled = self._test_data.unlabelled
-        left_out = f" ({unlabelled:,} more have no label, and are left out)" if unlabelled else ""
+        left_out = f" ({unlabelled:,} without a label left out)" if unlabelled else ""
         lines = [
             f"{self._train_data.name}: {self._train_data.size:,} images to train on, "
             f"{self._test_data.size - unlabelled:,} to test on{left_out}, "
