@@ -208,8 +208,9 @@ def test_both_file_formats_give_the_same_batches(tmp_path, split, cache):
     labels = [k % 3 for k in range(100)]
     both = []
     for file_format in ("tfrecord", "array_record"):
-        make_dataset(tmp_path / file_format, {"train": labels}, file_format=file_format, shards=4)
-        config = DataConfig(NAME, str(tmp_path / file_format), shuffle_buffer=20, cache=cache)
+        folder = tmp_path / f"{file_format} [1]*? {{a,b}} é"  # Nothing in it is a pattern.
+        make_dataset(folder, {"train": labels}, file_format=file_format, shards=4)
+        config = DataConfig(NAME, str(folder), shuffle_buffer=20, cache=cache)
         data = ImageData(config, split)
         batches = [data.test_batches(16), *(data.train_batches(16, 5, epoch) for epoch in range(2))]
         both.append([all_of(one) for one in batches])

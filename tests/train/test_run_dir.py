@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import os
@@ -9,14 +10,16 @@ import resource
 import shlex
 import shutil
 
+import numpy as np
 import pytest
 
 from tests.data.made import NAME, make_dataset
 from tests.train.conftest import QUICK
-from tfdeid import DeidError
+from tfdeid import DeidError, Key
 from tfdeid.data.batches import DataConfig
 from tfdeid.evaluate import run as evaluate
 from tfdeid.train.__main__ import run
+from tfdeid.train.classify import classify
 from tfdeid.train.config import TrainConfig
 from tfdeid.train.run_dir import RunDir
 from tfdeid.train.trainer import _anywhere, train
@@ -165,6 +168,11 @@ def test_a_run_of_a_later_version_is_one_clear_error(finished, tmp_path):
     (tmp_path / "run" / "run.json").write_text(json.dumps(record))
     with pytest.raises(DeidError, match="another version of the program: this one does not know saturation"):
         evaluate([str(tmp_path / "run")])
+    record["dataset"]["facts"]["deid"]["twist"] = 1
+    key = Key(base64.b64encode(bytes(32)))
+    record["dataset"]["facts"]["key_fingerprint"] = key.fingerprint
+    with pytest.raises(DeidError, match="another version of the program: this one does not know twist"):
+        classify([np.zeros((9, 9, 1), np.uint8)], RunDir(tmp_path / "run", record), key)
 
 
 def test_a_full_disk_leaves_no_half_network_and_no_half_figures(finished, faces_config, tmp_path, capsys):

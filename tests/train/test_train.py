@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from beam.deid import run as deid
 from tests.train.conftest import QUICK
 from tfdeid import DeidError
 from tfdeid.data.batches import DataConfig, ImageData
@@ -111,6 +112,22 @@ def test_what_cannot_be_trained_is_refused_and_may_be_mended_in_place(faces_conf
     for _ in range(2):
         with pytest.raises(DeidError, match=message):
             train(faces_config, TrainConfig(**{**QUICK, **how}), str(tmp_path / "run"))
+
+
+def test_array_record_gives_the_same_weights(finished, faces, tmp_path):
+    """The same records in the same order, in files of the other format."""
+    options = ["--file_format=array_record", f"--key={faces / 'key'}", "--num_shards=3", "--output_size=32"]
+    assert deid(["--runner=FnApiRunner", f"--output_dir={tmp_path}", *options]) == 0
+    done = train(DataConfig("lfw_subset_deid", str(tmp_path)), TrainConfig(**QUICK), str(tmp_path / "run"))
+    one, other = (tf.train.load_checkpoint(run.checkpoint()) for run in (finished, done))
+    names = [name for name in one.get_variable_to_shape_map() if name.startswith("network")]
+    assert len(names) > 20
+    for name in names:
+        np.testing.assert_array_equal(one.get_tensor(name), other.get_tensor(name), err_msg=name)
+    assert evaluate([str(done.path)]) == 0
+    # Tested on each other's data, too.
+    assert evaluate([str(finished.path), f"--data_dir={tmp_path}", f"--output_dir={tmp_path}"]) == 0
+    assert json.loads((tmp_path / "evaluation.json").read_text())["accuracy"] == done.history[-1]["test_accuracy"]
 
 
 def test_a_loss_that_is_no_number_is_one_clear_error(faces_config, tmp_path):

@@ -133,7 +133,7 @@ def evaluate(
     Raises:
       DeidError: the dataset is not there, not of the run's kind, damaged or without labels.
     """
-    recorded = _recorded(run)
+    recorded = recorded_config(DataConfig, run.record["data"], run)
     config = dataclasses.replace(recorded, data_dir=data_dir or recorded.data_dir)
     split = split or config.test_split
     data = ImageData(config, split, dataset or config.test_dataset)
@@ -158,16 +158,19 @@ def evaluate(
     )
 
 
-def _recorded(run: RunDir) -> DataConfig:
-    """Returns what a run was trained on."""
-    values = run.record["data"]
-    unknown = values.keys() - {field.name for field in dataclasses.fields(DataConfig)}
+def recorded_config(dataclass: type, values: dict[str, Any], run: RunDir) -> Any:
+    """Returns a config that a run's folder keeps.
+
+    Raises:
+      DeidError: it is of a later version, with values that this one does not know.
+    """
+    unknown = values.keys() - {field.name for field in dataclasses.fields(dataclass)}
     if unknown:
         raise DeidError(
             f"{run.path} is the run of another version of the program: this one does not know {', '.join(sorted(unknown))}. "
             "Use the version that trained it."
         )
-    return DataConfig(**values)
+    return dataclass(**values)
 
 
 def _milliseconds(predictor: Predictor, data: ImageData, batch_size: int, calls: int) -> float:
