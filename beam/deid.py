@@ -20,6 +20,7 @@ from beam.job import Job, ShardTask, plan_shards
 from beam.output import decide, write_errors
 from beam.progress import Progress
 from beam.shards import find_changed, finish_dataset, total
+from tfdeid.commandline import absolute_key
 from tfdeid.data.locate import check_utf8, default_data_dir, folder_path
 from tfdeid.data.metadata import is_complete, name_default_config
 from tfdeid.data.naming import dataset_name
@@ -28,7 +29,7 @@ from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.files import lock
-from tfdeid.key import Key, absolute
+from tfdeid.key import Key
 from tfdeid.redaction import shown
 from tfdeid.terminal import divert_stderr, import_tensorflow, run_command
 
@@ -203,14 +204,14 @@ def _load_key(run_options: RunOptions, is_local: bool) -> tuple[Key, str]:
         key, path, created = Key.load_or_create_default()
         verb = "made a new key" if created else "using the key"
         print(f"{verb} {path} (fingerprint {key.fingerprint}). Keep it: nothing else can repeat or check this dataset.")
-        return key, absolute(str(path))
+        return key, absolute_key(str(path))
     if not is_local and reference != "paper" and not reference.startswith("gcp-secret:") and not run_options.key_on_workers:
         raise DeidError(
             f"the key reference {shown(reference)!r} must exist on every worker of a remote runner. Use gcp-secret:..., or say "
             "that it does with --key_on_workers."
         )
     key = Key.load(reference)
-    return key, absolute(reference) if is_local else reference
+    return key, absolute_key(reference) if is_local else reference
 
 
 def _make_job(

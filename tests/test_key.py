@@ -15,7 +15,7 @@ import types
 import pytest
 
 from tfdeid import DeidError, Key
-from tfdeid.key import absolute
+from tfdeid.commandline import absolute_key
 
 TEXT = base64.b64encode(bytes(range(32))).decode()
 
@@ -199,11 +199,11 @@ def test_a_pipe_is_no_key_file(tmp_path):
 
 def test_a_reference_can_be_made_to_mean_the_same_everywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert absolute("keys/../key") == str(tmp_path / "key")
+    assert absolute_key("keys/../key") == str(tmp_path / "key")
     monkeypatch.setenv("HOME", "/home/jane")
-    assert absolute("~/key") == "/home/jane/key"
+    assert absolute_key("~/key") == "/home/jane/key"
     for reference in ("paper", "env:KEY", "gcp-secret:projects/p/secrets/s/versions/1", "/keys/key"):
-        assert absolute(reference) == reference
+        assert absolute_key(reference) == reference
 
 
 def test_environment(monkeypatch):

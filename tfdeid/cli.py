@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import re
-import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -22,7 +21,7 @@ from tfdeid.config import check_keys, load_config
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.files import write_text
-from tfdeid.key import Key, absolute, default_key_path
+from tfdeid.key import Key, default_key_path
 from tfdeid.redaction import looks_like_key
 from tfdeid.terminal import import_tensorflow, run_command
 
@@ -85,7 +84,7 @@ def _keygen(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise DeidError(f"{output} can't be written: {error.strerror}. Choose another --output.") from None
     print(f"wrote {output} (fingerprint {key.fingerprint}). Keep it: nothing else can repeat or check what it makes.")
-    print(f"next: python -m beam.deid --key {shlex.quote(absolute(output))}")
+    print(f"next: {command('python', '-m', 'beam.deid', '--key', absolute_key(output))}")
     return 0
 
 
@@ -204,7 +203,9 @@ def _measure(arguments: argparse.Namespace) -> int:
     with tqdm(total=total, unit="image", desc="measuring", leave=False, disable=None) as bar:
         found = sweep(images, sizes, config, key, arguments.alpha, arguments.keys, arguments.seed, bar.update)
     is_cifar10 = re.split("[:/]", source.dataset)[0] == "cifar10"
-    apart = paper.apart_from_table_2(config, arguments.key, arguments.split, arguments.alpha, bool(source.selection()))
+    apart = paper.apart_from_table_2(
+        config, arguments.key, arguments.split, arguments.alpha, bool(source.selection(config.algorithm_version))
+    )
     printed = paper.table_2 if is_cifar10 and not apart else None
     about = {
         "dataset": source.dataset,

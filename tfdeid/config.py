@@ -74,7 +74,7 @@ def load_config(reference: str) -> dict[str, dict[str, Any]]:
 
 def check_keys(section: str, values: Mapping[str, Any], dataclass: type) -> None:
     """Raises DeidError if a key of the section is no field of the dataclass; the message names the nearest field."""
-    known = [field.name for field in dataclasses.fields(dataclass)]
+    known = [field.name for field in dataclasses.fields(dataclass) if field.metadata.get("cmd", True)]
     for key in values:
         if key not in known:
             raise unknown_name(f"key in section {section!r}", str(key), known)

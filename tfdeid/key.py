@@ -177,13 +177,6 @@ def default_key_path() -> pathlib.Path:
     return pathlib.Path(base) / "tfdeid" / "key"
 
 
-def absolute(reference: str) -> str:
-    """Returns a key reference that means the same in every folder: a file's path becomes absolute."""
-    if reference == "paper" or reference.startswith(("env:", "gcp-secret:")):
-        return reference
-    return os.path.abspath(expand(reference))
-
-
 def _checked(text: str | bytes, where: str = "what was given") -> bytes:
     """Returns the stripped text's ASCII bytes."""
     rule = f"a key is the base64 text of at least {_MIN_BYTES} random bytes"

@@ -19,7 +19,7 @@ from tfdeid.data.load import open_builder
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.shard_report import REPORTS, ShardReport
 from tfdeid.data.sources import Source, SourceConfig, open_source
-from tfdeid.data.tfrecord import read_records
+from tfdeid.data.tfds_store import READERS
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.files import crc32c, file_size
@@ -234,8 +234,9 @@ class _Shard:
             self._wrong(f"{where}: an id must be 32 hex digits, it is {one!r}")
         if image.shape != (shape := tuple(features["image"].shape)):
             self._wrong(f"{where}: the image must be {list(shape)}, it is {list(image.shape)}")
-        if label is not None and not 0 <= label < features["label"].num_classes:
-            self._wrong(f"{where}: a label must be in [0, {features['label'].num_classes - 1}], it is {label}")
+        if label is not None and not -1 <= label < features["label"].num_classes:
+            last = features["label"].num_classes - 1
+            self._wrong(f"{where}: a label must be in [0, {last}], or -1 for none, it is {label}")
         if self._expected is not None:
             self._compare(where, one, image, label, self._expected)
 
@@ -343,13 +344,6 @@ def _digest(image: np.ndarray) -> bytes:
 
 def _read(path: epath.Path, file_format: str) -> Iterator[bytes]:
     """Yields a shard's records; raises DeidError where one is damaged."""
-    if file_format == "array_record":
-        from array_record.python import array_record_module
-
-        try:
-            reader = array_record_module.ArrayRecordReader(os.fspath(path))
-            yield from (reader.read([k])[0] for k in range(reader.num_records()))
-        except (ValueError, RuntimeError, IndexError, OSError) as error:
-            raise DeidError(f"a record can't be read: {str(error).splitlines()[0]}") from error
-        return
-    yield from read_records(path)
+    if file_format not in READERS:
+        raise DeidError(f"files of the format {file_format} can't be read, only {' and '.join(READERS)}")
+    return READERS[file_format](path)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from etils import epath
 
+from tfdeid.data import array_record, tfrecord
 from tfdeid.data.example import Example
 from tfdeid.data.locate import dataset_folder, open_folder
 from tfdeid.data.tfds_features import BOOLEAN, CLASS, INTEGER, TEXT, choose
-from tfdeid.data.tfrecord import read_records
 from tfdeid.errors import DeidError
 from tfdeid.files import is_remote
 
@@ -30,6 +30,8 @@ _QUICKLY_READ = 1 << 30
 _WORTH_PASSING_OVER = 200
 # Examples of a split by which datasets of the same name are told apart.
 _FIRST = 64
+# How the records of each file format are read.
+READERS = {"tfrecord": tfrecord.read_records, "array_record": array_record.read_records}
 _CHANNELS = {1: 1, 3: 3, 4: 3}  # stored -> decoded: transparency is laid on white
 
 
@@ -61,8 +63,10 @@ class TfdsStore:
         folder = dataset_folder(dataset, data_dir)
         self.builder = open_folder(folder)
         info = self.builder.info
-        if info.file_format.value != "tfrecord":
-            raise DeidError(f"{folder} is stored as {info.file_format.value}; a source must be stored as tfrecord")
+        if info.file_format.value not in READERS:
+            raise DeidError(
+                f"{folder} is stored as {info.file_format.value}; a dataset must be stored as {' or '.join(READERS)}."
+            )
         config = self.builder.builder_config
         self.name = "_".join(part for part in (info.name, config and config.name) if part)
         self.is_remote, self.version = is_remote(folder), str(info.version)
@@ -71,7 +75,7 @@ class TfdsStore:
         self.image_key, self.label_key, self._id = self.roles.image, self.roles.label, self.roles.source_id
         if label_names is not None:
             self.__dict__["label_names"] = list(label_names)
-        feature = self._feature(self.image_key)
+        feature = self.feature(self.image_key)
         self.channels: int | None = _CHANNELS.get(feature.shape[-1])
         if feature.np_dtype not in (np.uint8, np.uint16):
             raise DeidError(
@@ -94,7 +98,7 @@ class TfdsStore:
         if self.label_key is None:
             return None
         if self.roles.label_kind == CLASS:
-            return list(self._feature(self.label_key).names)
+            return list(self.feature(self.label_key).names)
         if self.roles.label_kind == BOOLEAN:
             return list(_BOOLEANS)
         found: set[Any] = set()
@@ -118,7 +122,8 @@ class TfdsStore:
         digest = hashlib.sha256(json.dumps([self.version, self.sizes], sort_keys=True).encode())
         for split in sorted(self.sizes):
             for _, values in self._values(split, range(min(_FIRST, self.sizes[split])), [self.image_key]):
-                digest.update(hashlib.sha256(str(values[self.image_key]).encode()).digest())
+                image = values[self.image_key]
+                digest.update(hashlib.sha256(image if isinstance(image, bytes) else str(image).encode()).digest())
         return digest.hexdigest()[:16]
 
     def labels(self, split: str) -> np.ndarray:
@@ -135,7 +140,8 @@ class TfdsStore:
         """Yields the examples at ascending positions; what lies between them is read but not parsed."""
         return self._records(split, indices)
 
-    def _feature(self, path: str) -> Any:
+    def feature(self, path: str) -> Any:
+        """Returns TFDS's feature of a name or path (a/b)."""
         feature = self.builder.info.features
         for name in path.split("/"):
             feature = feature[name]
@@ -199,7 +205,7 @@ class TfdsStore:
         """Yields the records of a file that a TFDS FileInstruction chooses."""
         path = epath.Path(instruction.filename)
         try:
-            yield from read_records(path, instruction.skip, instruction.take)
+            yield from READERS[self.builder.info.file_format.value](path, instruction.skip, instruction.take)
         except DeidError as error:
             raise DeidError(f"{problem}: {path.name}: {error}. Prepare the dataset again.") from error
 
