@@ -144,6 +144,7 @@ def _add_source_options(parser: argparse.ArgumentParser, note: str) -> None:
     """Adds the options of commands that look at images of a dataset."""
     parser.add_argument("--dataset", help=f"a TFDS name, folder:PATH or lfw_subset ({note})")
     parser.add_argument("--data_dir", help="TFDS data directory that --dataset is read from (default: TFDS's own)")
+    parser.add_argument("--image_feature", help="feature of --dataset that holds the image (default: the one that is clear)")
     parser.add_argument("--split", help="split of --dataset (default: its first)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the draw of images (default: %(default)s)")
     parser.add_argument("--config", help="YAML file whose sections source and deid give defaults for these options")
@@ -158,7 +159,8 @@ def _source_deid_key(arguments: argparse.Namespace) -> tuple[SourceConfig | None
     source_values, deid_values = dict(sections.get("source", {})), dict(sections.get("deid", {}))
     check_keys("source", source_values, SourceConfig)
     check_keys("deid", deid_values, DeidConfig)
-    source_values |= {name: vars(arguments)[name] for name in ("dataset", "data_dir") if vars(arguments)[name] is not None}
+    given = {name: vars(arguments)[name] for name in ("dataset", "data_dir", "image_feature")}
+    source_values |= {name: value for name, value in given.items() if value is not None}
     key = Key.load_or_create_default()[0] if arguments.key is None else Key.load(arguments.key)
     return SourceConfig(**source_values) if "dataset" in source_values else None, deid_values, key
 
@@ -243,6 +245,7 @@ def _preview_command(arguments: argparse.Namespace, source: SourceConfig, input_
         ]
     words += ["--dataset", absolute_dataset(source.dataset)]
     words += ["--data_dir", absolute(source.data_dir)] if source.data_dir is not None else []
+    words += ["--image_feature", source.image_feature] if source.image_feature is not None else []
     words += ["--split", arguments.split] if arguments.split is not None else []
     words += ["--key", absolute_key(arguments.key)] if arguments.key is not None else []
     words += ["--grayscale"] if arguments.grayscale else []

@@ -17,7 +17,7 @@ from tfdeid.data.load import open_builder
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.deidentifier import DeidConfig, Deidentifier
-from tfdeid.errors import DeidError, unknown_name
+from tfdeid.errors import DeidError, unknown_name, warn
 from tfdeid.image import match_channels
 from tfdeid.key import Key
 from tfdeid.parallel import parallel_map
@@ -80,6 +80,9 @@ def open_case(target: Target, key: Key | None) -> Case:
     split = _split(target, builder.info.splits)
     published = open_source(SourceConfig(dataset=target.dataset, data_dir=target.data_dir))
     source = open_source(SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts))
+    if target.originals.startswith("folder:"):
+        for note in source.notes:
+            warn(note)
     if source.name != facts["source"]:
         raise DeidError(f"{target.dataset} was made of {facts['source']}; the originals given are {source.name}.")
     if split not in source.splits:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from tfdeid.data.sources import Example, Source, SourceConfig, open_source
+from tfdeid.data.sources import Example, Source, SourceConfig, is_tfds, open_source
+from tfdeid.data.tfds_features import NONE
 from tfdeid.errors import DeidError, unknown_name, warn
 from tfdeid.image import decode_image, to_uint8
 from tfdeid.parallel import parallel_map
@@ -124,6 +125,14 @@ def attempting(decode: Callable[[Example], np.ndarray]) -> Callable[[Example], n
     return attempt
 
 
+def _without_labels(config: SourceConfig) -> SourceConfig:
+    """Returns the same source without labels, where they play no part: then none need be clear."""
+    by_label = (config.label_feature, config.classes, config.num_classes, config.limit)
+    if any(value is not None for value in by_label) or not is_tfds(config.dataset):
+        return config
+    return dataclasses.replace(config, label_feature=NONE)
+
+
 def draw_images(config: SourceConfig, split: str | None, num_images: int, seed: int, at_most: bool = False) -> list[np.ndarray]:
     """Returns images of a dataset, drawn by the seed, in the source's order.
 
@@ -139,7 +148,10 @@ def draw_images(config: SourceConfig, split: str | None, num_images: int, seed: 
     Raises:
       DeidError: the source, the split or so many images are not there, or none of them can be decoded.
     """
-    source = open_source(config)
+    source = open_source(_without_labels(config))
+    if config.dataset.startswith("folder:"):
+        for note in source.notes:
+            warn(note)
     split = split or next(iter(source.splits))
     if split not in source.splits:
         raise unknown_name("split", split, source.splits)

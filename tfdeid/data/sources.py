@@ -244,12 +244,15 @@ def open_source(config: SourceConfig, label_names: Sequence[str] | None = None) 
     return Source(_open_store(config, label_names), config)
 
 
+def is_tfds(dataset: str) -> bool:
+    """Tells whether a dataset, as `SourceConfig` takes it, is one of TFDS."""
+    return dataset != "lfw_subset" and not dataset.startswith("folder:")
+
+
 def _open_store(config: SourceConfig, label_names: Sequence[str] | None) -> Store:
-    is_tfds = config.dataset != "lfw_subset" and not config.dataset.startswith("folder:")
-    if not is_tfds and config.image_feature is not None:
-        raise DeidError(f"image_feature is for TFDS datasets, and {config.dataset} has no features. Leave it out.")
-    if not is_tfds and config.label_feature is not None:
-        raise DeidError(f"label_feature is for TFDS datasets, and {config.dataset} has no features. Leave it out.")
+    for name in ("image_feature", "label_feature"):
+        if getattr(config, name) is not None and not is_tfds(config.dataset):
+            raise DeidError(f"{name} is for TFDS datasets, and {config.dataset} has no features. Leave it out.")
     # Imported here, because a worker needs one of them only.
     if config.dataset == "lfw_subset":
         from tfdeid.data.sample import SampleStore
