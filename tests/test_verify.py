@@ -18,6 +18,7 @@ from tests.data.made import make_dataset
 from tfdeid import DeidError, Key
 from tfdeid.cli import main
 from tfdeid.data.shard_report import REPORTS, ShardReport
+from tfdeid.deidentifier import Deidentifier
 from tfdeid.files import crc32c
 from tfdeid.image import decode_image, encode_png
 from tfdeid.verify import Owner, verify
@@ -46,17 +47,35 @@ def shard(copied, number: int = 0, split: str = "train") -> pathlib.Path:
 
 def rewrite(path: pathlib.Path, change, forged: bool) -> None:
     """Changes a shard's first record; if forged, so that its report and all checksums fit."""
-    first, *others = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+    first, *others = records(path)
     example = tf.train.Example.FromString(first)
     change(example.features.feature)
+    write(path, [example.SerializeToString(deterministic=True), *others], forged)
+
+
+def records(path: pathlib.Path) -> list[bytes]:
+    return list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+
+
+def write(path: pathlib.Path, records: list[bytes], forged: bool = True) -> None:
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for data in [example.SerializeToString(deterministic=True), *others]:
+        for data in records:
             writer.write(data)
     if forged:
-        file = path.parent / REPORTS / f"{path.name}.json"
-        report = ShardReport.from_json(file.read_text())
-        size, crc = path.stat().st_size, crc32c(epath.Path(path))
-        file.write_text(dataclasses.replace(report, file_bytes=size, crc32c=crc).to_json())
+        report(path, file_bytes=path.stat().st_size, crc32c=crc32c(epath.Path(path)))
+
+
+def report(path: pathlib.Path, **values) -> None:
+    """Changes values of a shard's report."""
+    file = path.parent / REPORTS / f"{path.name}.json"
+    file.write_text(dataclasses.replace(ShardReport.from_json(file.read_text()), **values).to_json())
+
+
+def facts(copied: pathlib.Path, **values) -> None:
+    """Changes facts of the metadata; None takes one away."""
+    file = copied / "metadata.json"
+    changed = {**json.loads(file.read_text()), **values}
+    file.write_text(json.dumps({name: value for name, value in changed.items() if value is not None}))
 
 
 def test_a_dataset_in_order(faces):
@@ -64,7 +83,9 @@ def test_a_dataset_in_order(faces):
     assert not found.problems and (found.shards, found.records, found.known, found.compared) == (6, 200, 200, 200)
     sampled = verify(NAME, str(faces), owner(faces, num_images=7))
     assert not sampled.problems and (sampled.known, sampled.compared) == (200, 14)
-    assert "in order: whole" in str(verify(NAME, str(faces)))
+    shards = []
+    assert str(verify(NAME, str(faces), on_shard=lambda: shards.append(1))).endswith("\nin order: whole") and len(shards) == 6
+    assert str(sampled).endswith("\nin order: whole, and what the key makes of the source")
 
 
 def test_a_flipped_byte(copied):
@@ -75,6 +96,7 @@ def test_a_flipped_byte(copied):
     assert any("its content has changed" in problem for problem in problems) and all(
         problem.startswith((shard(copied).name, "metadata.json")) for problem in problems
     )
+    assert any("checksum" in problem for problem in problems), "which record is damaged"
 
 
 def test_a_missing_shard(copied):
@@ -85,10 +107,51 @@ def test_a_missing_shard(copied):
 
 def test_a_shard_that_was_cut(copied):
     path = shard(copied)
+    length = len(records(path))
     path.write_bytes(path.read_bytes()[:-100])
     problems = check(copied)
     assert any("bytes, and has" in problem for problem in problems)
-    assert any("can be read" in problem for problem in problems)
+    assert any(f"must hold {length} records by the metadata, and {length - 1} can be read" in problem for problem in problems)
+
+
+def test_what_a_forger_of_checksums_leaves(copied):
+    """All checksums fit, and yet each of these is seen without a key."""
+    path = shard(copied)
+    whole = records(path)
+    write(path, whole[1:])
+    assert f"{path.name}: it must hold {len(whole)} records by the metadata, and {len(whole) - 1} can be read" in check(copied)
+    assert "metadata.json: it says 200 records, and 199 can be read" in check(copied)
+    write(path, [whole[1], whole[0], *whole[2:]])
+    assert check(copied) == [f"{path.name}: its records must be sorted by id, and they are not"]
+
+    def rename(features):
+        features["id"].bytes_list.value[0] = b"0" * 31 + b"G"
+
+    write(path, whole)
+    rewrite(path, rename, forged=True)
+    assert f"{path.name}: record 0: an id must be 32 hex digits, it is {'0' * 31 + 'G'!r}" in check(copied)
+    write(path, whole)
+    report(path, split="test")
+    assert check(copied) == [f"{path.name}: its report is that of {path.name}, split test"]
+    report(path, split="train", written=7)
+    assert check(copied) == [f"{path.name}: it must hold {len(whole)} records by the metadata, 7 by its report"]
+    report(path, written=len(whole), failures=(("0" * 32, "decode"),))
+    assert check(copied) == ["metadata.json: it says that 0 images failed, the reports list 1"]
+    report(path, failures=())
+    assert check(copied) == []
+
+
+def test_facts_that_are_missing(copied, faces):
+    facts(copied, scheme=None, read=None)
+    (problem,) = check(copied, owner(faces))
+    assert problem == "metadata.json: it must say scheme, read, and does not: this is no dataset of this tool"
+
+
+def test_only_the_first_problems_are_shown(copied):
+    for k in range(3):
+        write(shard(copied, k), [b"no record"] * 54)
+    found = str(verify(NAME, str(copied.parents[2])))
+    assert found.count("\nwrong: ") == 20 and "\n... and " in found and "NOT in order" in found
 
 
 def test_swapped_shards(copied, faces):
@@ -164,6 +227,8 @@ def test_another_pixel(copied, faces):
 
     rewrite(shard(copied), change, forged=True)
     assert check(copied) == []
+    seen = {bool(check(copied, dataclasses.replace(owner(faces, num_images=80), seed=seed))) for seed in range(6)}
+    assert seen == {True, False}, "it is seen where it is drawn"
     assert check(copied, owner(faces)) == [
         f"{shard(copied).name}: record 0: its pixels are not those that the key makes of the source's image"
     ]
@@ -194,10 +259,10 @@ def test_records_of_another_key(copied, faces, faces_of_another_key):
 
 def test_a_record_twice(copied):
     path = shard(copied)
-    records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+    second = records(path)[1]
 
     def change(features):
-        first = tf.train.Example.FromString(records[1])
+        first = tf.train.Example.FromString(second)
         features["id"].CopyFrom(first.features.feature["id"])
 
     rewrite(path, change, forged=True)
@@ -213,6 +278,28 @@ def test_array_record(tmp_path, faces):
     data[-3000] ^= 1
     path.write_bytes(data)
     assert any("its content has changed" in problem for problem in check(tmp_path / FOLDER))
+    data[3000] ^= 1  # In the first records, and not in what pads the file.
+    path.write_bytes(data)
+    assert [problem for problem in check(tmp_path / FOLDER) if "can't be read" in problem], "and no traceback"
+
+
+def test_a_choice_of_the_source(tmp_path, faces):
+    """Splits that are made of others, and classes that are chosen, are found again by what the metadata says."""
+    config = tmp_path / "mine.yaml"
+    config.write_text("source: {classes: [face], splits: [train], split_sizes: {train: 20, val=train: 9}}\n")
+    options = [f"--output_dir={tmp_path}", f"--key={faces / 'key'}", "--output_size=32", f"--config={config}"]
+    assert run(["--runner=FnApiRunner", *options]) == 0
+    found = verify(NAME, str(tmp_path), owner(faces))
+    assert found.problems == [] and (found.records, found.compared) == (29, 29)
+
+
+def test_what_can_not_be_made_again_differs(faces, monkeypatch):
+    def fails(*_):
+        raise DeidError("no more")
+
+    monkeypatch.setattr(Deidentifier, "__call__", fails)
+    problems = verify(NAME, str(faces), owner(faces, num_images=3)).problems
+    assert len(problems) == 6 and all("its pixels are not those" in problem.what for problem in problems)
 
 
 def test_images_that_failed_are_not_missing(tmp_path, faces):

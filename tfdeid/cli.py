@@ -18,6 +18,7 @@ from tqdm import tqdm
 from tfdeid.attack.command import add_attack
 from tfdeid.commandline import absolute, absolute_dataset, absolute_key, command, local, writable_folder
 from tfdeid.config import check_keys, load_config
+from tfdeid.data.locate import local_path
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.files import write_text
@@ -294,7 +295,7 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     scale = SCALES[arguments.scale]
     table = make_table(arguments.table, scale)
     import_tensorflow()
-    folder = pathlib.Path(arguments.output_dir).expanduser() / scale.name
+    folder = local_path(arguments.output_dir, "output_dir") / scale.name
     workshop = Workshop(folder, arguments.data_dir, arguments.key)
     if arguments.kept:
         table = table.kept(workshop)
@@ -348,7 +349,7 @@ def _add_verify(subparsers: argparse._SubParsersAction) -> None:
         "code is 1 if something is wrong.",
     )
     verify.add_argument(
-        "dataset", metavar="DATASET", help="as for tfdeid.load: cifar10_deid, or cifar10_deid/structural_50_224"
+        "dataset", metavar="DATASET", help="as for tfdeid.load: cifar10_deid, cifar10_deid/structural_50_224, or its folder"
     )
     verify.add_argument("--data_dir", help="TFDS data directory that holds it (default: TFDS's own)")
     verify.add_argument("--source", help="what it was made of: a TFDS name, folder:PATH or lfw_subset")
@@ -381,7 +382,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     print(found)
     if arguments.output:
         try:
-            write_text(epath.Path(arguments.output), json.dumps(found.to_dict(), indent=1) + "\n")
+            write_text(epath.Path(local_path(arguments.output, "output")), json.dumps(found.to_dict(), indent=1) + "\n")
         except OSError as error:
             raise DeidError(f"{arguments.output} can't be written: {error.strerror}.") from None
         print(f"wrote {arguments.output}")

@@ -20,7 +20,8 @@ _RUNNER = "apache_beam.runners.dask.dask_runner.DaskRunner"
 _PRELOAD = """
 import os, sys
 def note(event, arguments):
-    if event == "tempfile.mkstemp" and "tfrecord-" in str(arguments[0]) and ".json" not in str(arguments[0]):
+    name = str(arguments[0]) if event == "open" else ""
+    if "tfrecord-" in name and ".incomplete-" in name and ".json" not in name:
         with open(os.environ["SHARD_LOG"], "a") as log:
             log.write(f"{os.getpid()} {arguments[0]}\\n")
 sys.addaudithook(note)

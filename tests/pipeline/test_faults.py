@@ -72,7 +72,7 @@ def reports(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def wait_for_shards(process: subprocess.Popen, folder: pathlib.Path, count: int) -> None:
     for _ in range(1200):
-        if len(reports(folder)) >= count:
+        if len([*reports(folder), *folder.glob("*.json")]) >= count:
             return
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.1)
@@ -150,6 +150,21 @@ def test_a_launcher_that_is_killed_and_a_clock_that_jumps(start, tmp_path, undis
     code, said = finished(start())
     assert code == 2 and re.search(r"holds part of this dataset \(\d+ of 10 shards\). --mode=resume goes on", said)
     check_resumed(start, out, undisturbed)
+
+
+def test_an_overwrite_whose_launcher_is_killed(start, deid, tmp_path, undisturbed):
+    assert deid(*OPTIONS[:2], "--num_shards=2") == 0
+    old = content(tmp_path / "out")
+    process = start("--mode=overwrite", slow=0.05)
+    new = tmp_path / "out" / FOLDER.parent / ".1.0.0.new" / "_shards"
+    wait_for_shards(process, new, 3)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert content(tmp_path / "out") == old
+    assert len(load(FOLDER.parts[0], split="train", data_dir=tmp_path / "out")) == 160
+    code, said = finished(start("--mode=resume"))
+    assert code == 0 and re.search(r"resuming: \d of 10 shards are there already", said), said
+    assert content(tmp_path / "out") == undisturbed and not new.parent.exists()
 
 
 def test_a_disk_that_is_full(start, tmp_path, undisturbed):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pathlib
+import shlex
 import subprocess
 import sys
 
@@ -166,3 +168,30 @@ def test_help_needs_no_tensorflow():
     code = "import sys; from tfdeid.cli import main\ntry: main(['reproduce', '--help'])\nexcept SystemExit: pass\n"
     code += "assert 'tensorflow' not in sys.modules and 'apache_beam' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_commands_are_printed_as_they_work_elsewhere(tmp_path, key_path, monkeypatch, capsys):
+    run = []
+    monkeypatch.setattr(subprocess, "run", lambda words, check: run.append(words) or subprocess.CompletedProcess(words, 0))
+    monkeypatch.chdir(tmp_path)
+    workshop = Workshop(pathlib.Path("it's out"), "tfds data", "key")
+    workshop._call("beam.deid", *workshop._deid_options(TRAINING, workshop.folder / "data"))
+    printed = shlex.split(capsys.readouterr().out)
+    assert printed[1:] == run[0][1:]
+    for option in (f"--output_dir={tmp_path}/it's out/data", f"--data_dir={tmp_path}/tfds data", f"--key={key_path}"):
+        assert option in printed
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]"])
+def test_results_that_are_damaged_are_one_error(shared_tfds, tmp_path, key_path, content):
+    workshop = Workshop(tmp_path, str(shared_tfds), str(key_path))
+    workshop.result(MEASURING)
+    (path,) = (tmp_path / "parts").iterdir()
+    path.write_text(content)
+    with pytest.raises(DeidError, match="Remove it, and the same command works"):
+        workshop.result(MEASURING)
+
+
+def test_results_lie_on_this_machine(capsys):
+    assert main(["reproduce", "table2", "--output_dir=gs://bucket/x"]) == 2
+    assert "output_dir must be on this machine, output_dir was 'gs://bucket/x'" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pathlib
 import re
 import sys
 import urllib.parse
@@ -50,6 +51,18 @@ def folder_path(text: epath.PathLike, option: str) -> epath.Path:
     if text.startswith("~") and expanded == text:
         raise DeidError(f"{option} {text!r}: there is no such user. A folder of that name here is written ./{text}.")
     return _local(expanded)
+
+
+def local_path(text: epath.PathLike, option: str) -> pathlib.Path:
+    """Returns a path on this machine that someone named, as `folder_path` does.
+
+    Raises:
+      DeidError: it is in a store, or as for `folder_path`.
+    """
+    path = str(folder_path(text, option))
+    if "://" in path:
+        raise DeidError(f"{option} must be on this machine, {option} was {path!r}.")
+    return pathlib.Path(path)
 
 
 def _local(text: str) -> epath.Path:

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import pathlib
-import shlex
 import subprocess
 import sys
 from typing import Any
@@ -14,6 +13,8 @@ from typing import Any
 from etils import epath
 from tqdm import tqdm
 
+from tfdeid.commandline import absolute, absolute_key, command
+from tfdeid.data.locate import folder_path
 from tfdeid.data.naming import dataset_name
 from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.deidentifier import ALGORITHM_VERSION, DeidConfig
@@ -108,7 +109,10 @@ class Workshop:
     """
 
     def __init__(self, folder: pathlib.Path, data_dir: str | None, key_reference: str):
-        self.folder, self._data_dir, self._key_reference = folder, data_dir, key_reference
+        # Commands are printed, and may be pasted in another folder.
+        self.folder = pathlib.Path(absolute(folder))
+        self._data_dir = str(folder_path(data_dir, "data_dir")) if data_dir else None
+        self._key_reference = absolute_key(key_reference)
         self.key = Key.load(key_reference)
         self._sources: dict[str, Source] = {}
         self._made: set[DeidConfig] = set()
@@ -124,7 +128,7 @@ class Workshop:
         """
         path = self._path(part)
         if path.exists():
-            return json.loads(path.read_text())["result"]
+            return _kept(path)["result"]
         try:
             found = self._find(part)
         except KeyboardInterrupt:
@@ -205,8 +209,8 @@ class Workshop:
                 options.append(f"--{split}_split={split}[:{number}]")
         self._call("tfdeid.train", *options)
         self._call("tfdeid.evaluate", str(run))
-        tested = json.loads((run / "evaluation.json").read_text())
-        seconds = json.loads((run / "run.json").read_text())["results"]["seconds"]
+        tested = _kept(run / "evaluation.json")
+        seconds = _kept(run / "run.json")["results"]["seconds"]
         return {
             "accuracy": 100 * tested["accuracy"],
             "f1": tested["macro_f1"],
@@ -226,7 +230,7 @@ class Workshop:
 
     def _call(self, module: str, *options: str) -> None:
         """Runs a command of ours, which shows its own progress."""
-        said = f"python -m {module} {shlex.join(options)}"
+        said = command("python", "-m", module, *options)
         print(said, flush=True)
         code = subprocess.run([sys.executable, "-m", module, *options], check=False).returncode
         if code:
@@ -234,3 +238,14 @@ class Workshop:
                 f"this command ended with exit code {code}, for the reason above: {said}. What is finished is kept in "
                 f"{self.folder}; the same command goes on."
             )
+
+
+def _kept(path: pathlib.Path) -> dict[str, Any]:
+    """Returns what a file of results holds; raises DeidError if it is damaged."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DeidError(f"{path} can't be read: {error}. Remove it, and the same command works it out again.") from error
+    if not isinstance(content, dict):
+        raise DeidError(f"{path} holds no results. Remove it, and the same command works them out again.")
+    return content
