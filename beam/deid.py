@@ -229,7 +229,7 @@ def _make_job(
         label_names=None if source.label_names is None else tuple(source.label_names),
         source_name=source.name,
         source_version=source.version,
-        source_identity=source.identity,
+        source_identity=source.identity(key),
         all_label_names=None if source.all_label_names is None else tuple(source.all_label_names),
     )
 

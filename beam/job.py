@@ -36,7 +36,7 @@ class Job:
       label_names: class names, or None for a source without labels.
       source_name: name of the source, part of every record's hashed id.
       source_version: version of the source.
-      source_identity: what tells it apart from sources of the same name, part of every record's hashed id too.
+      source_identity: what tells it apart, under the key, from sources of the same name; part of every record's hashed id too.
       all_label_names: the names of all classes of the source, so that no worker has to find them.
       replaces: a finished dataset is there, and stays until this one is whole: it is put together beside it.
     """

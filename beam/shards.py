@@ -216,7 +216,7 @@ class _Seen:
             yield example
 
     def digest(self) -> str:
-        return digest_of_all(self._digests)
+        return digest_of_all(self._record_id.key, self._digests)
 
 
 def find_changed(job: Job, tasks: list[ShardTask], reports: dict[str, ShardReport], source: Source, key: Key) -> set[str]:

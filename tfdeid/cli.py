@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import json
 import os
-import pathlib
 import re
 import sys
 from collections.abc import Sequence

@@ -124,10 +124,11 @@ def verify(
     for split, split_info in info.splits.items():
         for file, length in zip(split_info.filenames, split_info.shard_lengths, strict=True):
             jobs.append((split, epath.Path(directory) / file, length))
+    key = owner.key if owner else None
     records = known = compared = 0
     seen: collections.Counter[str] = collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        checks = pool.map(lambda job: _Shard(info, expected, *job).check(), jobs)
+        checks = pool.map(lambda job: _Shard(info, expected, key, *job).check(), jobs)
         for shard in checks:
             problems += shard.problems
             records, known, compared = records + shard.records, known + shard.known, compared + shard.compared
@@ -161,9 +162,9 @@ Expected = Mapping[str, tuple[int | None, bytes | None, bytes]]
 class _Shard:
     """One shard, and what is wrong with it."""
 
-    def __init__(self, info: Any, expected: Expected | None, split: str, path: epath.Path, length: int):
+    def __init__(self, info: Any, expected: Expected | None, key: Key | None, split: str, path: epath.Path, length: int):
         self._info, self._split, self._path, self._length = info, split, path, length
-        self._expected = expected
+        self._expected, self._key = expected, key
         self.problems: list[Problem] = []
         self.ids: list[str] = []
         self.report: ShardReport | None = None
@@ -184,8 +185,8 @@ class _Shard:
             self._wrong(f"it must hold {self._length} records by the metadata, and {self.records} can be read")
         if self.ids != sorted(self.ids):
             self._wrong("its records must be sorted by id, and they are not")
-        if self._expected is not None and self.report is not None:
-            self._check_source(self.report, self._expected)
+        if self._expected is not None and self._key is not None and self.report is not None:
+            self._check_source(self.report, self._expected, self._key)
         return self
 
     def _wrong(self, what: str) -> None:
@@ -208,11 +209,11 @@ class _Shard:
         elif (crc := crc32c(self._path)) != report.crc32c:
             self._wrong(f"its CRC-32C must be {report.crc32c}, and is {crc}: its content has changed")
 
-    def _check_source(self, report: ShardReport, expected: Expected) -> None:
+    def _check_source(self, report: ShardReport, expected: Expected, key: Key) -> None:
         names = {*self.ids, *(name for name, _ in report.failures)}
         if not report.source_digest or self.records != report.written or not names <= expected.keys():
             return  # It is of an earlier version, or what is wrong with it has been said.
-        if digest_of_all({name: expected[name][2] for name in names}) != report.source_digest:
+        if digest_of_all(key, {name: expected[name][2] for name in names}) != report.source_digest:
             self._wrong("images or labels that it is made of have changed in the source since: --mode=resume makes it again")
 
     def _check_record(self, data: bytes) -> None:
@@ -285,10 +286,8 @@ def _expected(owner: Owner, info: Any, facts: Mapping[str, Any]) -> Expected:
             f"the source must be {facts['source']} version {facts['source_version']}, of which the dataset is made; it is "
             f"{source.name} version {source.version}."
         )
-    if facts.get("source_identity", source.identity) != source.identity:
-        raise DeidError(
-            f"the source must be that of which the dataset is made; its images are not those of {source.name} then."
-        )
+    if config.algorithm_version > 1 and facts.get("source_identity") != source.identity(owner.key):
+        raise DeidError(f"the source must be that of which the dataset is made, and this {source.name} has other images.")
     source = open_source(whole.selecting_as(facts, splits=_splits(info, selection)))
     deidentify = Deidentifier(config, owner.key)
     record_id = source.record_ids(owner.key, config.algorithm_version)

@@ -56,5 +56,6 @@ def test_a_digest_tells_of_image_and_label_and_not_of_the_order():
     array = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     assert digest(Example(array, None, "", 0)) == digest(Example(array.copy(), None, "", 0))
     digests = {"a": b"1" * 32, "b": b"2" * 32}
-    assert digest_of_all(digests) == digest_of_all(dict(reversed(digests.items())))
-    assert digest_of_all(digests) != digest_of_all({"a": b"2" * 32, "b": b"1" * 32})
+    assert digest_of_all(KEY, digests) == digest_of_all(KEY, dict(reversed(digests.items())))
+    assert digest_of_all(KEY, digests) != digest_of_all(KEY, {"a": b"2" * 32, "b": b"1" * 32})
+    assert digest_of_all(KEY, digests) != digest_of_all(Key.generate(), digests), "whoever guesses originals can't check it"

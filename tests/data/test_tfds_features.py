@@ -7,6 +7,9 @@ import pytest
 
 from tests.data.test_sources import fails, labelled, png_rows, read_all, store, values
 from tfdeid.data.sources import SourceConfig, open_source
+from tfdeid.key import Key
+
+KEY = Key.generate()
 
 IMAGE = np.zeros((2, 3, 3), np.uint8)
 
@@ -145,9 +148,9 @@ def test_datasets_of_one_name_are_told_apart_by_their_images(tmp_path):
     for place, value in (("one", 0), ("two", 1), ("same", 0)):
         made = [{"image": np.full((2, 3, 3), value, np.uint8), "label": 0} for _ in range(3)]
         store(tmp_path / place, labelled, {"train": made})
-        found[place] = opened(tmp_path / place).identity
+        found[place] = opened(tmp_path / place).identity(KEY)
     assert found["one"] == found["same"] != found["two"]
-    assert opened(tmp_path / "one", label_feature="none").identity == found["one"]  # Labels make no image another.
+    assert opened(tmp_path / "one", label_feature="none").identity(KEY) == found["one"]  # Labels make no image another.
 
 
 @pytest.mark.parametrize("large", [False, True])

@@ -42,7 +42,7 @@ class RecordIds:
     Args:
       key: the owner's key.
       source_name: `Source.name`.
-      source_identity: `Source.identity`, by which sources of the same name differ.
+      source_identity: `Source.identity`, by which sources of the same name differ; until version 1 of no account.
       algorithm_version: of the dataset. Until version 1 name, split and source id were all.
     """
 
@@ -66,6 +66,9 @@ def digest(example: Example) -> bytes:
     return hashlib.sha256(f"{example.label} {len(image)} ".encode() + image).digest()
 
 
-def digest_of_all(digests: Mapping[str, bytes]) -> str:
-    """Returns a hash of the digests of some examples by the ids of their records, whatever their order."""
-    return hashlib.sha256(b"".join(name.encode() + digests[name] for name in sorted(digests))).hexdigest()
+def digest_of_all(key: Key, digests: Mapping[str, bytes]) -> str:
+    """Returns a hash of the digests of some examples by the ids of their records, whatever their order.
+
+    It lies beside the dataset, so it takes the key: else whoever guesses originals could see by it that they are right.
+    """
+    return key.hmac("source of a shard", b"".join(name.encode() + digests[name] for name in sorted(digests))).hex()

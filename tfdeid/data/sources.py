@@ -174,10 +174,9 @@ class Source:
         """The dataset's version; for a folder a hash of its files' names, sizes and first 64 KB."""
         return self._store.version
 
-    @property
-    def identity(self) -> str:
-        """What tells sources of the same name apart: a hash of the version and of the beginning of the content."""
-        return self._store.identity
+    def identity(self, key: Key) -> str:
+        """Returns what tells sources of the same name apart, under a key: a hash of the beginning of their content."""
+        return key.hmac("source", self.name, self._store.identity)[:8].hex()
 
     @property
     def is_remote(self) -> bool:
@@ -195,7 +194,7 @@ class Source:
 
     def record_ids(self, key: Key, algorithm_version: int) -> RecordIds:
         """Returns a function from a split and an example of it to the id of its record."""
-        return RecordIds(key, self.name, self.identity if algorithm_version > 1 else "", algorithm_version)
+        return RecordIds(key, self.name, self.identity(key) if algorithm_version > 1 else "", algorithm_version)
 
     @property
     def num_classes(self) -> int | None:
