@@ -175,12 +175,17 @@ def _write_to_native_stderr(text: str) -> None:
 
 def _compile_kernels(deidentifier: Deidentifier, channels: int) -> None:
     """De-identifies one image, so that local workers find the kernels in the cache and do not all compile them at once."""
-    notice = threading.Timer(1.0, print, ["compiling the kernels, once on this machine: about 20 s"], {"flush": True})
+    notice = threading.Timer(1.0, _say_if_heard, ["compiling the kernels, once on this machine: about 20 s"])
     notice.start()
     try:
         deidentifier(np.zeros((2, 2, channels), np.uint8), "start")
     finally:
         notice.cancel()
+
+
+def _say_if_heard(text: str) -> None:
+    with contextlib.suppress(OSError):  # The main thread will find out too, and ends the run.
+        print(text, flush=True)
 
 
 def _runner_name(beam_argv: list[str]) -> str:

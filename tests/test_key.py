@@ -102,6 +102,7 @@ MISTYPED = {
     "URL-safe": URL_SAFE,
     "URL-safe, without =": URL_SAFE[:-1],
     "hexadecimal": hashlib.sha256(b"").hexdigest(),
+    "hexadecimal in words": " ".join(bytes(range(200, 232)).hex()[k : k + 8] for k in range(0, 64, 8)),
     "wrong characters": f"{RANDOM[:7]}!{RANDOM[8:20]}é{RANDOM[21:]}",
     "too short": RANDOM[:30],
     "a folder before it": f"/home/jane/My scans/{RANDOM[:-1]}",

@@ -228,7 +228,7 @@ def test_what_a_stream_cannot_spell_is_written_in_another_way(encoding):
         ("<&- >&- 2>&-", 0, "", ""),
         ("2>/dev/full", 0, "result", ""),
         (">/dev/full 2>/dev/full", 2, "", ""),
-        (">/dev/full", 2, "", "No space left on device"),
+        (">/dev/full", 2, "", "p: error: standard output can't be written: No space left on device."),
         ("| true", 141, "", "something to know"),
         ("2>&1 | true", 141, "", ""),
     ],

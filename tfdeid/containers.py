@@ -43,8 +43,8 @@ def essential(data: bytes) -> bytes:
 
 def _essential_png(data: bytes) -> bytes:
     """Compares the checksums of all chunks up to the last: any may have been one that counts, before it was damaged."""
-    position, kind, kept, texts = len(PNG), b"", [PNG], {}
-    view = memoryview(data)
+    position, kind, view = len(PNG), b"", memoryview(data)
+    kept, texts = [view[: len(PNG)]], {}
     while kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, position)
         stop = position + 8 + length

@@ -33,7 +33,7 @@ def shown(reference: str) -> str:
 
 def looks_like_key(text: str) -> bool:
     """Tells whether a key's text, or a good part of it, may be in a text: quoted, spaced, or with other things around it."""
-    return any(True for _ in _spans(text)) or any(True for _ in _spans("".join(text.split())))
+    return any(True for _ in _spans("".join(text.split())))
 
 
 def without_keys(message: str) -> str:

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import logging
 import os
-import select
 import sys
 import threading
 import warnings
@@ -60,8 +59,8 @@ def run_command(program: str, command: Callable[[], int]) -> int:
     warnings.filterwarnings("default", category=DeidWarning)
     with _usable_streams():
         code, said = _outcome(command)
-        if (lost := _lost_output()) is not None and code == 0:
-            code, said = lost
+        ending, lost = _outcome(lambda: sys.stdout.flush() or 0)
+        code, said = code or ending, said or lost
         if said:
             _say(f"{program}: {said}")
     return code
@@ -92,9 +91,13 @@ def _outcome(command: Callable[[], int]) -> tuple[int, str]:
         return _INTERRUPTED if isinstance(error.__context__, KeyboardInterrupt) else 2, f"error: {error}"
     except MemoryError as error:
         return 2, f"error: memory ran out{f' ({error})' if str(error) else ''}. Do less at once, or free some."
+    except _LostOutput as error:
+        _silence(sys.stdout)  # Python writes what is left at its end, and would complain.
+        if error.errno == errno.EPIPE:
+            return _NOT_HEARD, ""
+        return 2, f"error: standard output can't be written: {error.strerror}."
     except OSError as error:
-        lost = _lost_output(error) if error.filename is None else None
-        return lost or (2, f"error: {_refusal(error)}")
+        return 2, f"error: {_refusal(error)}"
     except Exception as error:
         if not isinstance(error, _foreign()):
             raise
@@ -140,34 +143,6 @@ def _say(text: str) -> None:
     tqdm.write(" ".join(text.splitlines()), file=sys.stderr)
 
 
-def _lost_output(error: OSError | None = None) -> tuple[int, str] | None:
-    """Returns the exit code and what to say if standard output can't be written, None if it can.
-
-    Args:
-      error: one that may have come from writing to it.
-    """
-    try:
-        sys.stdout.flush()
-    except OSError as failed:
-        error = failed
-    else:
-        if not isinstance(error, BrokenPipeError) or not _has_lost_its_reader(sys.stdout):
-            return None
-    _silence(sys.stdout)  # Python writes what is left at its end, and would complain.
-    if isinstance(error, BrokenPipeError):
-        return _NOT_HEARD, ""
-    return 2, f"error: standard output can't be written: {error.strerror}."
-
-
-def _has_lost_its_reader(stream: TextIO) -> bool:
-    try:
-        poll = select.poll()
-        poll.register(stream.fileno(), 0)
-        return bool(poll.poll(0))
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
 def _silence(stream: TextIO) -> None:
     """Lets a stream that can't be written lead nowhere."""
     with contextlib.suppress(OSError, ValueError):
@@ -175,6 +150,32 @@ def _silence(stream: TextIO) -> None:
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
         stream.flush()
+
+
+class _LostOutput(OSError):
+    """Standard output can't be written."""
+
+
+class _Stdout:
+    """Standard output as commands use it: what goes wrong there is told from what goes wrong with files."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._checked(self._stream.write, text)
+
+    def flush(self) -> None:
+        self._checked(self._stream.flush)
+
+    def _checked(self, function: Callable[..., Any], *arguments: str) -> Any:
+        try:
+            return function(*arguments)
+        except OSError as error:
+            raise _LostOutput(error.errno, error.strerror) from error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Stderr:
@@ -205,11 +206,11 @@ def _usable_streams() -> Iterator[None]:
     """Makes standard output and error take whatever is written to them, also where they are closed or can't spell it."""
     _occupy_descriptors()
     before = sys.stdout, sys.stderr
-    with open(os.devnull, "w") as nowhere:
-        sys.stdout = before[0] or nowhere
+    with open(os.devnull, "w", errors="backslashreplace") as nowhere:
+        sys.stdout = _Stdout(before[0] or nowhere)  # type: ignore[assignment]
         sys.stderr = _Stderr(before[1] or nowhere)  # type: ignore[assignment]
-        if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(errors="backslashreplace")
+        if hasattr(before[0], "reconfigure"):
+            before[0].reconfigure(errors="backslashreplace")
         try:
             yield
         finally:

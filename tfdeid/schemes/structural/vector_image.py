@@ -191,18 +191,19 @@ def _parse_path(element: ElementTree.Element) -> tuple[list[int], list[tuple[flo
 
 def _parse_outline(text: str) -> tuple[list[int], list[float]]:
     """Returns the commands of a path and the numbers that they take."""
-    letters, numbers, needed = "", [], 0
+    letters, needed = "", 0
+    numbers: list[float] = []
     for word in _PATH_WORD.findall(text):
-        is_command = word in COMMAND_LETTERS
-        if not is_command and (number := _finite(word)) is None:
+        is_command, number = word in COMMAND_LETTERS, _finite(word)
+        if number is None and not is_command:
             raise DeidError(f"a path holds M, L, Q, Z and finite numbers only, found {word!r}.")
         if is_command == (len(numbers) < needed):
             raise DeidError(f"a path's commands and numbers do not fit together: {word!r} follows {len(numbers)} numbers.")
-        if is_command:
+        if number is not None:
+            numbers.append(number)
+        else:
             letters += word
             needed += 2 * int(POINTS_PER_COMMAND[COMMAND_LETTERS.index(word)])
-        else:
-            numbers.append(number)
     if len(numbers) < needed or not _CONTOURS.fullmatch(letters):
         raise DeidError(f"a path's contours each begin with M and end with Z, and numbers fit; this one is {letters[:20]!r}.")
     return [COMMAND_LETTERS.index(letter) for letter in letters], numbers
