@@ -20,6 +20,7 @@ from beam.job import Job, ShardTask
 from beam.shards import STAGES, Clock, StageError, get_worker
 from tfdeid.commandline import command
 from tfdeid.data.locate import default_data_dir
+from tfdeid.data.metadata import is_complete
 from tfdeid.data.naming import class_names, renamed
 from tfdeid.data.shard_report import read_reports
 from tfdeid.data.sources import Source
@@ -146,7 +147,8 @@ def reading_command(job: Job) -> str:
 
 def how_to_resume(job: Job) -> str:
     kept = f"Finished shards are kept in {job.workplace}; the same command with --mode=resume goes on."
-    return f"{kept} Until then the dataset in {job.directory} stays as it was." if job.replaces else kept
+    stays = job.replaces and is_complete(job.directory)
+    return f"{kept} Until then the dataset in {job.directory} stays as it was." if stays else kept
 
 
 def reason_in(error: BaseException) -> str | None:

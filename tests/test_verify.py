@@ -105,6 +105,17 @@ def test_a_missing_shard(copied):
     assert f"{path.name}: the shard is missing" in check(copied)
 
 
+def test_what_can_not_be_read_is_a_problem_and_no_traceback(copied):
+    one, other = shard(copied, 0), shard(copied, 1)
+    report = copied / REPORTS / f"{other.name}.json"
+    for path in (one, report):
+        path.unlink()
+        path.mkdir()
+    problems = check(copied)
+    assert any(problem.startswith(f"{one.name}: ") and "Is a directory" in problem for problem in problems)
+    assert any(problem.startswith(f"{other.name}: its report") and "IsADirectoryError" in problem for problem in problems)
+
+
 def test_a_shard_that_was_cut(copied):
     path = shard(copied)
     length = len(records(path))

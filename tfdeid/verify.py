@@ -174,13 +174,13 @@ class _Shard:
         if not self._path.exists():
             self._wrong("the shard is missing")
             return self
-        self._check_report()
         try:
+            self._check_report()
             for data in _read(self._path, self._info.file_format.value):
                 self._check_record(data)
                 self.records += 1
-        except DeidError as error:
-            self._wrong(str(error))
+        except (DeidError, OSError) as error:
+            self._wrong(str(getattr(error, "strerror", None) or error))
         if self.records != self._length:
             self._wrong(f"it must hold {self._length} records by the metadata, and {self.records} can be read")
         if self.ids != sorted(self.ids):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -168,10 +169,8 @@ def open_folder(folder: epath.Path) -> Any:
     try:
         return tfds.builder_from_directory(folder)
     except Exception as error:  # TFDS lets through whatever the parsers of its files raise.
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise DeidError(
-            f"the metadata of {folder} can't be read, it is damaged: {reason[0]}. Prepare the dataset again."
-        ) from error
+        reason = getattr(error, "strerror", None) or (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise DeidError(f"the metadata of {folder} can't be read: {reason}. Prepare the dataset again.") from error
 
 
 def _find(folder: epath.Path, config: str | None = None, version: str | None = None) -> epath.Path | None:
@@ -217,7 +216,10 @@ def _folders(folder: epath.Path) -> Iterator[epath.Path]:
 def _versions(folder: epath.Path) -> list[Any]:
     import tensorflow_datasets as tfds
 
-    valid = (entry for entry in _folders(folder) if tfds.core.Version.is_valid(entry.name))
+    valid = [entry for entry in _folders(folder) if tfds.core.Version.is_valid(entry.name)]
+    for entry in valid:  # What may not be looked into has no files, as far as `exists` can tell.
+        if "://" not in str(entry) and not os.access(entry, os.R_OK | os.X_OK):
+            raise DeidError(f"{entry} can't be read: {os.strerror(errno.EACCES)}.")
     return [tfds.core.Version(entry.name) for entry in valid if (entry / FEATURES).exists()]
 
 

@@ -55,7 +55,8 @@ def read_facts(directory: epath.PathLike) -> dict[str, Any]:
     try:
         facts = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise DeidError(f"{path} can't be read: {error}. Make the dataset again, by --mode=overwrite.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise DeidError(f"{path} can't be read: {reason}. Make the dataset again, by --mode=overwrite.") from error
     if not isinstance(facts, dict):
         raise DeidError(f"{path} can't be read: it holds no facts. Make the dataset again, by --mode=overwrite.")
     return facts
