@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from tfdeid.attack import linkage
 from tfdeid.attack.attackers import ATTACKERS, LINKERS
 from tfdeid.attack.evaluate import attack
 from tfdeid.attack.figures import Estimate, LinkageFigures
 from tfdeid.attack.linkage import Palette, PaletteDistances, keyless
 from tfdeid.attack.view import Recovery, View
-from tfdeid.deidentifier import DeidConfig
+from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.key import Key
 
 CONFIG = DeidConfig(input_size=32, output_size=96)
@@ -154,6 +155,45 @@ def test_distances_of_colors_survive_a_turn_of_the_color_space():
     assert top1(Palette()(turned, images)) < 0.2
     assert top1(LINKERS["color_histogram"]()(turned, images)) < 0.2
     assert top1(LINKERS["hog"]()(turned, images)) > 0.5
+
+
+def bands(*colors: tuple[tuple[int, int, int], int]) -> np.ndarray:
+    """Returns uint8[32, 32, 3], a band of so many rows of each colour."""
+    return np.concatenate([np.full((rows, 32, 3), color, np.uint8) for color, rows in colors])
+
+
+def test_rare_colours_say_more():
+    white, red = (255, 255, 255), (200, 0, 0)
+    candidates = [bands((white, 16), ((k, k, k), 16)) for k in range(0, 200, 10)] + [bands((red, 16), ((0, 90, 0), 16))]
+    # More of it is white, which nearly all have.
+    view = dataclasses.replace(view_of(candidates[:1]), records=bands((white, 20), (red, 12))[None])
+    assert Palette()(view, candidates).argmax() == len(candidates) - 1
+
+
+def test_distances_may_be_off_by_rounding_and_specks_hardly_count():
+    (rows, areas), (moved, _) = (linkage._profiles(bands(((0, 0, 0), 20), ((red, 0, 0), 12))) for red in (100, 101))
+    assert list(areas[:3]) == [np.float32(20 / 32), np.float32(12 / 32), 0]
+    assert rows[0] @ moved[0] > 0.7
+    plain = bands(((0, 0, 0), 16), ((120, 0, 0), 16))
+    specked = plain.copy()
+    specked[np.arange(8), 3 * np.arange(8)] = np.random.RandomState(0).randint(0, 256, (8, 3))
+    views = [dataclasses.replace(view_of([plain]), records=image[None]) for image in (plain, specked)]
+    one, other = (float(PaletteDistances()(view, [plain])[0, 0]) for view in views)
+    assert one == pytest.approx(2 * 0.5**0.5, abs=0.05) and other == pytest.approx(one, abs=0.1)
+
+
+def test_likeness_is_a_cosine():
+    rows = np.array([[3, 4], [0, 0]], np.float32)
+    found = linkage._dot(rows, np.array([[30, 40], [4, -3], [0, 1]], np.float32))
+    np.testing.assert_allclose(found, [[1, 0, 0.8], [0, 0, 0]], atol=1e-6)
+
+
+@pytest.mark.parametrize("scheme", ["structural", "negative_positive"])
+def test_candidates_go_through_all_that_needs_no_key(scheme):
+    config = dataclasses.replace(CONFIG, scheme=scheme)
+    same = Deidentifier(config.with_scheme("vectorized" if scheme == "structural" else "plain"))
+    images = pictures(2)
+    np.testing.assert_array_equal(keyless(config, images), [same(image) for image in images])
 
 
 def test_what_an_attacker_recovered_helps_linkers_of_shapes():
