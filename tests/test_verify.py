@@ -215,6 +215,14 @@ def test_array_record(tmp_path, faces):
     assert any("its content has changed" in problem for problem in check(tmp_path / FOLDER))
 
 
+def test_a_file_format_that_cannot_be_read(copied):
+    info = copied / "dataset_info.json"
+    info.write_text(info.read_text().replace('"fileFormat": "tfrecord"', '"fileFormat": "riegeli"'))
+    for path in copied.glob("*.tfrecord-*"):
+        path.replace(path.parent / path.name.replace("tfrecord", "riegeli"))
+    assert any("files of the format riegeli can't be read, only tfrecord and array_record" in one for one in check(copied))
+
+
 def test_images_that_failed_are_not_missing(tmp_path, faces):
     folder = tmp_path / "scans" / "a"
     folder.mkdir(parents=True)
