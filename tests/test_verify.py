@@ -313,6 +313,14 @@ def test_what_can_not_be_made_again_differs(faces, monkeypatch):
     assert len(problems) == 6 and all("its pixels are not those" in problem.what for problem in problems)
 
 
+def test_a_file_format_that_cannot_be_read(copied):
+    info = copied / "dataset_info.json"
+    info.write_text(info.read_text().replace('"fileFormat": "tfrecord"', '"fileFormat": "riegeli"'))
+    for path in copied.glob("*.tfrecord-*"):
+        path.replace(path.parent / path.name.replace("tfrecord", "riegeli"))
+    assert any("files of the format riegeli can't be read, only tfrecord and array_record" in one for one in check(copied))
+
+
 def test_images_that_failed_are_not_missing(tmp_path, faces):
     folder = tmp_path / "scans" / "a"
     folder.mkdir(parents=True)

@@ -165,8 +165,9 @@ def test_examples_without_labels_are_counted_in_the_part_that_is_chosen(tmp_path
 )
 def test_a_label_that_cannot_be_names_its_record(tmp_path, record, message):
     make_dataset(tmp_path, {"train": [0, 1, 2, 0, record, 1]})
-    with pytest.raises(DeidError, match=rf"tfrecord-00001-of-00002, record 1: .*{message}.* Copy or make"):
-        _ = ImageData(DataConfig(NAME, str(tmp_path)), "train").unlabelled
+    for split in ("train", "train[1:]", "train[4:]"):
+        with pytest.raises(DeidError, match=rf"tfrecord-00001-of-00002, record 1: .*{message}.* Copy or make"):
+            _ = ImageData(DataConfig(NAME, str(tmp_path)), split).unlabelled
 
 
 @pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
@@ -175,6 +176,13 @@ def test_a_file_with_fewer_records_than_its_metadata_say(tmp_path, file_format):
     (folder / f"{NAME}-test.{file_format}-00000-of-00002").replace(folder / f"{NAME}-train.{file_format}-00000-of-00002")
     with pytest.raises(DeidError, match=rf"made_deid-train.{file_format}-00000-of-00002, record .: it (breaks off|has only 1)"):
         _ = ImageData(DataConfig(NAME, str(tmp_path)), "train").unlabelled
+
+
+def test_another_file_format_is_refused(tmp_path):
+    info = make_dataset(tmp_path, {"train": [0, 1]}) / "dataset_info.json"
+    info.write_text(info.read_text().replace('"fileFormat": "tfrecord"', '"fileFormat": "parquet"'))
+    with pytest.raises(DeidError, match="stored as parquet; a dataset must be stored as tfrecord or array_record"):
+        ImageData(DataConfig(NAME, str(tmp_path)), "train")
 
 
 @pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])

@@ -56,7 +56,7 @@ def test_a_class_without_examples_or_predictions_counts_as_zero():
 def test_the_picture_and_the_table():
     confusion = np.random.default_rng(0).integers(0, 9, (60, 60))
     for count in (2, 60):
-        found = Evaluation("d", "test", 1, [f"class {k}" for k in range(count)], confusion[:count, :count], {1: 1.0})
+        found = Evaluation("d", "test$_{", 1, [f"class {k} $_{{" for k in range(count)], confusion[:count, :count], {1: 1.0})
         assert min(Image.open(io.BytesIO(draw_confusion(found))).size) > 300
         assert table(found).count("class ") == min(count, 20) + 1
 
