@@ -14,6 +14,7 @@ from PIL import Image
 from tfdeid import DeidConfig, Deidentifier, Key
 from tfdeid.cli import main
 from tfdeid.files import write_text
+from tfdeid.preview import image_id
 from tfdeid.schemes.structural import PositionOPE, VectorImage, rasterize
 
 
@@ -87,7 +88,7 @@ def test_preview_of_a_rival(tmp_path):
     ):
         assert main(["preview", *options, *more]) == 0
         shown = np.asarray(Image.open(tmp_path / "p.png"))[top : top + 224, left : left + 224]
-        np.testing.assert_array_equal(shown, Deidentifier(config, Key.load(tmp_path / "key"))(photo, "preview 0"))
+        np.testing.assert_array_equal(shown, Deidentifier(config, Key.load(tmp_path / "key"))(photo, image_id(photo)))
 
 
 def test_preview_of_rivals_side_by_side(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pathlib
 from collections.abc import Sequence
@@ -41,7 +42,7 @@ def preview(
     for scheme in dict.fromkeys(("vectorized", config.scheme, *other_schemes)):
         deidentifier = Deidentifier(config.with_scheme(scheme), key)
         title = "de-identified" if scheme == "structural" else scheme.replace("_", "_\n")
-        rows[title] = [deidentifier(image, _image_id(i)) for i, image in enumerate(images)]
+        rows[title] = [deidentifier(image, image_id(image)) for image in images]
     step = cell_size + _MARGIN
     canvas = Image.new("RGB", (_LABEL_WIDTH + len(images) * step + _MARGIN, len(rows) * step + _MARGIN), "white")
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(_FONT_SIZE)
@@ -54,8 +55,9 @@ def preview(
     return canvas
 
 
-def _image_id(index: int) -> str:
-    return f"preview {index}"
+def image_id(image: np.ndarray) -> str:
+    """Returns an image's id in previews, that of its pixels: no two images share what the key makes for one."""
+    return hashlib.sha256(f"{image.shape} ".encode() + np.ascontiguousarray(image).tobytes()).hexdigest()[:32]
 
 
 def save(picture: Image.Image, path: pathlib.Path) -> None:
@@ -107,8 +109,8 @@ def write_svg(images: Sequence[np.ndarray], config: DeidConfig, key: Key, folder
     prepare = Deidentifier(config.with_scheme("vectorized")).prepare
     paths = []
     for number, image in enumerate(images, 1):
-        image_id = _image_id(number - 1)
-        drawing, ope = scheme.drawing(prepare(image), image_id), scheme.position_ope(image_id)
+        name = image_id(image)
+        drawing, ope = scheme.drawing(prepare(image), name), scheme.position_ope(name)
         for ending, document in (("svg", drawing.to_svg()), ("encrypted.svg", ope(drawing).to_svg())):
             path = folder / f"{number}.{ending}"
             write_text(epath.Path(path), document, private=True)
