@@ -19,7 +19,8 @@ pytestmark = pytest.mark.filterwarnings(r"ignore:::PIL\.")
 
 KINDS = ["JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF"]
 IMAGE, NOISE = Image.fromarray(RGB), np.random.default_rng(1).bytes(1_000_000)
-SCANS = b"\xff\xda" * 500
+# Heads of scans.
+SCANS = b"\xff\xda\0\x08\1\1\0\0\x3f\0" * 500
 
 
 def segment(marker: int, data: bytes) -> bytes:
