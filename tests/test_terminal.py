@@ -48,6 +48,7 @@ def raising(error: BaseException):
         (OSError(), 2, "error: the system refused: OSError."),
         (MemoryError(), 2, "error: memory ran out. "),
         (MemoryError("Unable to allocate 3 TiB"), 2, "error: memory ran out (Unable to allocate 3 TiB). "),
+        (RuntimeError("Could not determine home directory."), 2, "error: a path begins with ~, and no such home folder"),
         (KeyboardInterrupt(), 130, "interrupted."),
         (SystemExit(3), 3, ""),
         (SystemExit(), 0, ""),

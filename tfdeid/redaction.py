@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 PLACEHOLDER = "[not shown: it looks like the text of a key]"
 
@@ -33,19 +32,19 @@ def shown(reference: str) -> str:
 
 def looks_like_key(text: str) -> bool:
     """Tells whether a key's text, or a good part of it, may be in a text: quoted, spaced, or with other things around it."""
-    return any(True for _ in _spans("".join(text.split())))
+    return _is_random("".join(text.split()))
 
 
 def without_keys(message: str) -> str:
     """Returns a message with a placeholder for each word that may be of a key's text."""
-    return _WORD.sub(lambda word: PLACEHOLDER if any(True for _ in _spans(word[0])) else word[0], message)
+    return _WORD.sub(lambda word: PLACEHOLDER if _is_random(word[0]) else word[0], message)
 
 
-def _spans(text: str) -> Iterator[tuple[int, int]]:
-    """Yields where a text may be that of a key."""
-    for found in _CERTAIN.finditer(text):
-        yield found.span()
-    # The stretches of the largest sums, as long as these do not fall far. What no key has, such as white space, counts nothing.
+def _is_random(text: str) -> bool:
+    """Tells whether a stretch of a text is long and random enough for that of a key."""
+    if _CERTAIN.search(text):
+        return True
+    # The stretches of the largest sums, as long as these do not fall far. What is in no key, such as a quote, counts nothing.
     bits, most, start, stop, previous = 0.0, 0.0, 0, 0, 3
     for k, character in enumerate(text):
         if (kind := _kind(character)) is None:
@@ -54,12 +53,11 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
         previous = kind
         if bits > most:
             most, stop = bits, k + 1
-        if bits <= max(0.0, most - _FALL):
             if most > _ENOUGH and _has_both_cases(text[start:stop]):
-                yield start, stop
+                return True
+        elif bits <= max(0.0, most - _FALL):
             bits, most, start = 0.0, 0.0, k + 1
-    if most > _ENOUGH and _has_both_cases(text[start:stop]):
-        yield start, stop
+    return False
 
 
 def _kind(character: str) -> int | None:

@@ -35,6 +35,7 @@ _FOREIGN = (
     ("google.api_core.exceptions", "GoogleAPIError"),
     ("google.auth.exceptions", "GoogleAuthError"),
 )
+_HOMELESS = "Could not determine home directory."  # Python's words where a path's ~ or ~user can't be replaced.
 _INTERRUPTED = 130  # As shells count it: 128 and the number of the signal.
 _NOT_HEARD = 141
 
@@ -99,6 +100,8 @@ def _outcome(command: Callable[[], int]) -> tuple[int, str]:
     except OSError as error:
         return 2, f"error: {_refusal(error)}"
     except Exception as error:
+        if isinstance(error, RuntimeError) and str(error) == _HOMELESS:
+            return 2, "error: a path begins with ~, and no such home folder is known here. Write it in full."
         if not isinstance(error, _foreign()):
             raise
         first = str(getattr(error, "message", None) or error).partition("\n")[0].strip(" .")
