@@ -19,7 +19,8 @@ from beam import report
 from beam.job import Job, ShardTask, plan_shards
 from beam.output import decide, write_errors
 from beam.progress import Progress
-from beam.shards import finish_dataset, total
+from beam.shards import find_changed, finish_dataset, total
+from tfdeid.commandline import absolute_key
 from tfdeid.data.locate import check_utf8, default_data_dir, folder_path
 from tfdeid.data.metadata import is_complete, name_default_config
 from tfdeid.data.naming import dataset_name
@@ -29,6 +30,7 @@ from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.files import lock
 from tfdeid.key import Key
+from tfdeid.redaction import shown
 from tfdeid.terminal import divert_stderr, import_tensorflow, run_command
 
 if TYPE_CHECKING:
@@ -66,7 +68,10 @@ def run(argv: Sequence[str] | None = None) -> int:
     deidentifier = Deidentifier(deid, key)  # Whatever it refuses or warns of should be known before the work starts.
     with _only_launch(job):
         with _remote_errors():
-            job, todo = decide(job, tasks, run_options.mode, changes=not _only_describes(runner, beam_argv))
+            changes = not _only_describes(runner, beam_argv)
+            job, todo = decide(
+                job, tasks, run_options.mode, changes, lambda reports: find_changed(job, tasks, reports, source, key)
+            )
         if todo is None:
             with _remote_errors(), write_errors(str(job.directory)):
                 name_default_config(job.directory.parent.parent, job.deid.name)
@@ -87,7 +92,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     counts = total(reports[task.file_name] for task in tasks)
     made = total(reports[task.file_name] for task in todo)
     failures = report.list_failures(job, tasks, source)
-    print(report.summary(job, counts, made, seconds, failures, complete=is_complete(job.workplace)))
+    print(report.summary(job, source, counts, made, seconds, failures, complete=is_complete(job.workplace)))
     return 0 if is_complete(job.workplace) else 1
 
 
@@ -170,12 +175,17 @@ def _write_to_native_stderr(text: str) -> None:
 
 def _compile_kernels(deidentifier: Deidentifier, channels: int) -> None:
     """De-identifies one image, so that local workers find the kernels in the cache and do not all compile them at once."""
-    notice = threading.Timer(1.0, print, ["compiling the kernels, once on this machine: about 20 s"], {"flush": True})
+    notice = threading.Timer(1.0, _say_if_heard, ["compiling the kernels, once on this machine: about 20 s"])
     notice.start()
     try:
         deidentifier(np.zeros((2, 2, channels), np.uint8), "start")
     finally:
         notice.cancel()
+
+
+def _say_if_heard(text: str) -> None:
+    with contextlib.suppress(OSError):  # The main thread will find out too, and ends the run.
+        print(text, flush=True)
 
 
 def _runner_name(beam_argv: list[str]) -> str:
@@ -199,13 +209,14 @@ def _load_key(run_options: RunOptions, is_local: bool) -> tuple[Key, str]:
         key, path, created = Key.load_or_create_default()
         verb = "made a new key" if created else "using the key"
         print(f"{verb} {path} (fingerprint {key.fingerprint}). Keep it: nothing else can repeat or check this dataset.")
-        return key, str(path)
-    if not is_local and not reference.startswith(("gcp-secret:", "paper")) and not run_options.key_on_workers:
+        return key, absolute_key(str(path))
+    if not is_local and reference != "paper" and not reference.startswith("gcp-secret:") and not run_options.key_on_workers:
         raise DeidError(
-            f"the key reference {reference!r} must exist on every worker of a remote runner. Use gcp-secret:..., or say "
+            f"the key reference {shown(reference)!r} must exist on every worker of a remote runner. Use gcp-secret:..., or say "
             "that it does with --key_on_workers."
         )
-    return Key.load(reference), reference
+    key = Key.load(reference)
+    return key, absolute_key(reference) if is_local else reference
 
 
 def _make_job(
@@ -223,6 +234,8 @@ def _make_job(
         label_names=None if source.label_names is None else tuple(source.label_names),
         source_name=source.name,
         source_version=source.version,
+        source_identity=source.identity(key),
+        all_label_names=None if source.all_label_names is None else tuple(source.all_label_names),
     )
 
 

@@ -17,6 +17,8 @@ from tfdeid.errors import DeidError, unknown_name
 from tfdeid.options import make_parser, read_sections
 
 MODES = ("fail", "resume", "overwrite")
+# Options that are fields of `SourceConfig`, so that a file may give them too.
+_OF_SOURCE = ("dataset", "data_dir", "image_feature", "label_feature", "limit")
 
 _EXAMPLES = """\
 examples:
@@ -41,8 +43,12 @@ class RunOptions:
     """TFDS data directory that --dataset is read from (default: TFDS's own)."""
     splits: str | None = None
     """Comma-separated splits to read (default: all)."""
+    image_feature: str | None = None
+    """The feature of a TFDS dataset that holds the image, by name or path a/b (default: the one that is clear)."""
+    label_feature: str | None = None
+    """Likewise the label: a ClassLabel, a text, an integer or a boolean; none writes without labels."""
     limit: int | None = None
-    """Read only this many images of each split: a trial."""
+    """Read only this many images of each split, drawn by class_seed, as many of each class as can be: a trial."""
     output_dir: str | None = None
     """TFDS data directory that the result is written to (default: TFDS's own, so that tfdeid.load finds it)."""
     name: str | None = None
@@ -86,7 +92,7 @@ def parse(argv: Sequence[str] | None) -> tuple[RunOptions, SourceConfig, DeidCon
     argv = list(argv) if argv is not None else None
     sections = read_sections(argv, {"source": SourceConfig, "deid": DeidConfig})
     source_values, deid_values = sections["source"], sections["deid"]
-    shared = {name: source_values.pop(name) for name in ("dataset", "data_dir", "limit") if name in source_values}
+    shared = {name: source_values.pop(name) for name in _OF_SOURCE if name in source_values}
 
     parser = make_parser("beam.deid", "De-identify an image dataset and write it as a TFDS dataset.", _EXAMPLES)
     parser.add_arguments(RunOptions, dest="run", default=RunOptions(**shared))
@@ -94,7 +100,7 @@ def parse(argv: Sequence[str] | None) -> tuple[RunOptions, SourceConfig, DeidCon
     parsed, rest = parser.parse_known_args(argv)
     run: RunOptions = parsed.run
     _check_beam_options(rest, parser)
-    source_values |= {"dataset": run.dataset, "data_dir": run.data_dir, "limit": run.limit}
+    source_values |= {name: getattr(run, name) for name in _OF_SOURCE}
     if run.splits is not None:
         source_values["splits"] = tuple(run.splits.split(","))
     return run, SourceConfig(**source_values), parsed.deid, rest

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from etils import epath
 
@@ -17,6 +17,7 @@ from tfdeid.data.shard_report import AT_ONCE, REPORTS, ShardReport, read_reports
 from tfdeid.errors import DeidError, warn
 from tfdeid.files import write_text
 
+FindChanged = Callable[[dict[str, ShardReport]], set[str]]
 # All that a whole new dataset consists of, so that a swap that was interrupted is ended as it began.
 _CONTENTS = ".contents"
 
@@ -33,7 +34,9 @@ def write_errors(what: str, consequence: str = "Nothing half-written is left.") 
         raise DeidError(f"{what} can't be written: {reason}. {consequence}") from error
 
 
-def decide(job: Job, tasks: list[ShardTask], mode: str, changes: bool) -> tuple[Job, list[ShardTask] | None]:
+def decide(
+    job: Job, tasks: list[ShardTask], mode: str, changes: bool, find_changed: FindChanged
+) -> tuple[Job, list[ShardTask] | None]:
     """Decides, by what lies in the output's folder, what is to be done.
 
     A finished dataset stays where it is, and can be read, until the one that overwrites it is whole.
@@ -43,6 +46,7 @@ def decide(job: Job, tasks: list[ShardTask], mode: str, changes: bool) -> tuple[
       tasks: all its shards.
       mode: fail, resume or overwrite.
       changes: what is not to count any more is removed; False where the job is only described.
+      find_changed: tells of finished shards which are not what the source would give now.
 
     Returns:
       The job, which knows now whether it replaces a dataset; the shards still to be made, None if the dataset is complete.
@@ -71,7 +75,7 @@ def decide(job: Job, tasks: list[ShardTask], mode: str, changes: bool) -> tuple[
                     f"the dataset in {job.directory} is being overwritten, and {len(begun)} of {len(tasks)} new shards are "
                     "there. --mode=resume goes on, --mode=overwrite begins anew."
                 )
-            return replacing, [task for task in tasks if task.file_name not in begun]
+            return replacing, _to_make(tasks, begun, find_changed(begun))
         if begun:
             warn(
                 f"an overwrite was interrupted: {replacing.workplace} holds {len(begun)} shards of it. --mode=overwrite begins "
@@ -81,7 +85,7 @@ def decide(job: Job, tasks: list[ShardTask], mode: str, changes: bool) -> tuple[
             raise DeidError(
                 f"{job.directory} holds a complete dataset {_difference(job, facts)}. Use another --name, or --mode=overwrite."
             )
-        return job, _missing(job, tasks, mode, facts is not None, changes)
+        return job, _missing(job, tasks, mode, facts is not None, changes, find_changed)
 
 
 def _overwrite(job: Job, replacing: Job, changes: bool) -> Job:
@@ -95,15 +99,23 @@ def _overwrite(job: Job, replacing: Job, changes: bool) -> Job:
     return replacing if replaces or not changes else job
 
 
-def _missing(job: Job, tasks: list[ShardTask], mode: str, complete: bool, changes: bool) -> list[ShardTask] | None:
-    """Returns the shards that the folder lacks; None if the dataset is complete."""
+def _missing(
+    job: Job, tasks: list[ShardTask], mode: str, complete: bool, changes: bool, find_changed: FindChanged
+) -> list[ShardTask] | None:
+    """Returns the shards that the folder lacks, or that are of other images than the source's; None if it is complete."""
     reports = read_reports(job.directory)
-    if complete and all(task.file_name in reports for task in tasks):
+    changed = find_changed(reports) if _all_of(tasks, reports) else set()
+    if complete and not _to_make(tasks, reports, changed):
         return None
     if not _all_of(tasks, reports):
         raise DeidError(
             f"{job.directory} holds part of a dataset of another key, configuration or source. Use another --name, or "
             "--mode=overwrite."
+        )
+    if mode == "fail" and changed:
+        raise DeidError(
+            f"{job.directory}: {len(changed)} of {len(tasks)} shards are of images or labels that have changed in the source "
+            "since. --mode=resume makes these again, --mode=overwrite all."
         )
     if mode == "fail" and (reports or any(_is_ours(job.dataset, name) for name in _names(job.directory))):
         raise DeidError(
@@ -112,7 +124,11 @@ def _missing(job: Job, tasks: list[ShardTask], mode: str, complete: bool, change
         )
     if changes:
         withdraw(job.directory)  # Where a shard is gone from what was complete, no reader should meet the gap.
-    return [task for task in tasks if task.file_name not in reports]
+    return _to_make(tasks, reports, changed)
+
+
+def _to_make(tasks: list[ShardTask], reports: dict[str, ShardReport], changed: set[str]) -> list[ShardTask]:
+    return [task for task in tasks if task.file_name not in reports or task.file_name in changed]
 
 
 def _all_of(tasks: list[ShardTask], reports: dict[str, ShardReport]) -> bool:
@@ -130,6 +146,11 @@ def _difference(job: Job, found: dict[str, object]) -> str:
     names = [name for name in asked if found.get(name) != asked[name]]
     if names == ["key_fingerprint"]:
         return f"of another key (fingerprint {found.get('key_fingerprint')}, not {job.fingerprint})"
+    if names == ["algorithm_version"] or (names and found.get("algorithm_version") != asked["algorithm_version"]):
+        return (
+            f"that an earlier version of this program made (algorithm {found.get('algorithm_version')}, now "
+            f"{asked['algorithm_version']}). It can be used, and verified, as it is"
+        )
     return f"of another identity (it differs in: {', '.join(names) or 'its shards'})"
 
 

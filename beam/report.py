@@ -36,7 +36,7 @@ def beginning(
 ) -> str:
     """Returns what is about to be done."""
     sizes = ", ".join(f"{split} {size:,}" for split, size in source.splits.items())
-    lines = [f"{job.source_name} ({sizes}) -> {job.directory}", *_renamed(job, tasks)]
+    lines = [f"{job.source_name} ({sizes}) -> {job.directory}", *source.notes, *_renamed(job, tasks)]
     if job.replaces:
         lines.append(f"the dataset that is there stays until the new one is whole, which is put together in {job.workplace}")
     if len(todo) < len(tasks):
@@ -85,14 +85,23 @@ def already_complete(job: Job, failures: Failures | None) -> str:
 
 
 def summary(
-    job: Job, counts: dict[str, Any], made: dict[str, Any], seconds: float, failures: Failures | None, complete: bool
+    job: Job,
+    source: Source,
+    counts: dict[str, Any],
+    made: dict[str, Any],
+    seconds: float,
+    failures: Failures | None,
+    complete: bool,
 ) -> str:
     """Returns the closing words: counts, rate, where things are, and the next command."""
     rate = made["read"] / seconds if seconds > 0 else 0.0
     lines = [
         "",
         f"read {counts['read']:,} = written {counts['written']:,} + failed {counts['failed']:,}",
+        *source.notes,
     ]
+    if counts["several"]:
+        lines.append(f"{counts['several']:,} image files hold several frames or pages, of which the first was taken")
     if made["read"]:
         stages = ", ".join(f"{stage} {1000 * made['seconds'][stage] / made['read']:.2f}" for stage in STAGES[1:])
         lines.append(f"{seconds:.1f} s, {rate:,.0f} images/s with start-up ({made['seconds']['start']:.1f} s in all workers)")

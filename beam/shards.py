@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import concurrent.futures
 import contextlib
 import functools
 import itertools
@@ -17,18 +18,20 @@ from typing import Any, TypeVar
 
 import numpy as np
 from etils import epath
+from tqdm import tqdm
 
 from beam.job import Job, ShardTask, run_identity
 from beam.output import is_whole, put_in_place, remove_ours, write_errors
-from tfdeid.data.example import record_id
+from tfdeid.data.example import RecordIds, digest, digest_of_all
 from tfdeid.data.metadata import make_features, read_facts, write_metadata
 from tfdeid.data.shard_report import REPORTS, ShardReport, read_reports
 from tfdeid.data.sources import Example, Source, open_source
 from tfdeid.deidentifier import Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.files import crc32c, write_text
-from tfdeid.image import decode_image, encode_png, match_channels
+from tfdeid.image import decode_image, encode_png, holds_several, match_channels
 from tfdeid.key import Key
+from tfdeid.redaction import shown
 from tfdeid.terminal import import_tensorflow
 
 _Result = TypeVar("_Result")
@@ -47,18 +50,14 @@ class Worker:
         key = Key.load(job.key_reference)
         if key.fingerprint != job.fingerprint:
             raise DeidError(
-                f"the key reference {job.key_reference!r} leads to another key here (fingerprint {key.fingerprint}) than at "
-                f"launch ({job.fingerprint}). Give the workers the same key."
+                f"the key reference {shown(job.key_reference)!r} leads to another key here (fingerprint {key.fingerprint}) "
+                f"than at launch ({job.fingerprint}). Give the workers the same key."
             )
         self.job = job
-        self.source: Source = open_source(job.source)
-        self._key = key
+        self.source: Source = open_source(job.source, job.all_label_names)
+        self.record_id = RecordIds(key, job.source_name, job.source_identity, job.deid.algorithm_version)
         self._deidentifier = Deidentifier(job.deid, key)
         self._deidentifier(np.zeros((2, 2, job.channels), np.uint8), "start")  # Loads the kernels.
-
-    def record_id(self, split: str, example: Example) -> str:
-        """Returns the record's id: 128 bits in hex, which without the key tell nothing of the source."""
-        return record_id(self._key, self.job.source_name, split, example)
 
     def prepare(self, example: Example, clock: Clock) -> np.ndarray:
         """Returns the image decoded and resized; raises StageError where it can't be."""
@@ -167,7 +166,8 @@ def write_shard(job: Job, task: ShardTask) -> ShardReport:
     worker = get_worker(job)
     clock.seconds["start"] += time.perf_counter() - started
     records, failures = [], []
-    examples = _timed(worker.source.read(task.split, task.start, task.stop), clock)
+    seen = _Seen(worker.record_id, task.split)
+    examples = seen.noted(_timed(worker.source.read(task.split, task.start, task.stop), clock))
     for name, record in worker.records(task.split, examples, clock):
         if isinstance(record, StageError):
             failures.append((name, record.stage))
@@ -193,10 +193,52 @@ def write_shard(job: Job, task: ShardTask) -> ShardReport:
         crc32c=crc,
         failures=tuple(sorted(failures)),
         seconds={stage: round(clock.seconds[stage], 3) for stage in STAGES},
+        source_digest=seen.digest(),
+        several_pictures=seen.several,
     )
     with write_errors(f"the shard {path}"):
         write_text(job.workplace / REPORTS / f"{task.file_name}.json", report.to_json())
     return report
+
+
+class _Seen:
+    """What a shard is made of, noted as it goes by."""
+
+    def __init__(self, record_id: RecordIds, split: str):
+        self._record_id, self._split = record_id, split
+        self._digests: dict[str, bytes] = {}
+        self.several = 0
+
+    def noted(self, examples: Iterable[Example]) -> Iterator[Example]:
+        for example in examples:
+            self._digests[self._record_id(self._split, example)] = digest(example)
+            self.several += isinstance(example.image, bytes) and holds_several(example.image)
+            yield example
+
+    def digest(self) -> str:
+        return digest_of_all(self._record_id.key, self._digests)
+
+
+def find_changed(job: Job, tasks: list[ShardTask], reports: dict[str, ShardReport], source: Source, key: Key) -> set[str]:
+    """Returns the file names of shards whose images or labels are others in the source now than when they were made.
+
+    This reads the source, but decodes nothing. A remote one is not read for this: there its version has to do.
+    """
+    made = [task for task in tasks if task.file_name in reports]
+    if source.is_remote or not made:
+        return set()
+    record_id = RecordIds(key, job.source_name, job.source_identity, job.deid.algorithm_version)
+    images = sum(task.stop - task.start for task in made)
+    with tqdm(total=images, unit="image", desc="comparing with the source", leave=False, disable=None) as bar:
+
+        def is_changed(task: ShardTask) -> bool:
+            seen = _Seen(record_id, task.split)
+            for _ in seen.noted(source.read(task.split, task.start, task.stop)):
+                bar.update()
+            return seen.digest() != reports[task.file_name].source_digest
+
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            return {task.file_name for task, changed in zip(made, pool.map(is_changed, made), strict=True) if changed}
 
 
 def _timed(examples: Iterator[Example], clock: Clock) -> Iterator[Example]:
@@ -314,12 +356,14 @@ def _write_metadata(job: Job, tasks: list[ShardTask], max_failed_ratio: float) -
 
 def total(reports: Iterable[ShardReport]) -> dict[str, Any]:
     """Returns the sums over shards: read, written, failed, bytes, and seconds of each stage."""
-    sums: dict[str, Any] = {"read": 0, "written": 0, "failed": 0, "bytes": 0, "seconds": dict.fromkeys(STAGES, 0.0)}
+    sums: dict[str, Any] = {name: 0 for name in ("read", "written", "failed", "bytes", "several")}
+    sums["seconds"] = dict.fromkeys(STAGES, 0.0)
     for report in reports:
         sums["read"] += report.read
         sums["written"] += report.written
         sums["failed"] += len(report.failures)
         sums["bytes"] += report.file_bytes
+        sums["several"] += report.several_pictures
         for stage, seconds in report.seconds.items():
             sums["seconds"][stage] += seconds
     return sums

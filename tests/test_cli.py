@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from etils import epath
 from PIL import Image
 
 from tfdeid import DeidConfig, Deidentifier, Key
 from tfdeid.cli import main
+from tfdeid.files import write_text
 from tfdeid.schemes.structural import PositionOPE, VectorImage, rasterize
 
 
@@ -149,6 +152,62 @@ def test_vector_documents_hold_keyed_colours_and_bends(tmp_path):
 def test_preview_mistakes(options, message, capsys):
     assert main(["preview", *options]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--output", "gs://b/p.png"], "output must be a place on this machine, output was gs://b/p.png"),
+        (["--output", "p"], "its ending must be that of a picture"),
+        (["--output", "p.psd"], "its ending must be that of a picture"),
+        (["--svg", "s3://b/x"], "svg must be a place on this machine"),
+        (["--output", f"{__file__}/p.png"], "test_cli.py/p.png can't be written"),
+        (["--svg", f"{__file__}/x"], "test_cli.py/x can't be written"),
+        (["--config", "/"], "can't be read: Is a directory"),
+    ],
+)
+def test_preview_of_what_the_system_refuses(options, message, capsys):
+    assert main(["preview", *options]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert message in said[-1] and all("warning" in line for line in said[:-1])
+
+
+def test_preview_leaves_nothing_half_written(tmp_path, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    output = tmp_path / "new" / "p [1].png"
+    assert main(["preview", "--dataset", "lfw_subset", "--num_images", "1", "--output", f"file://{output}"]) == 0
+    before = output.read_bytes()
+    monkeypatch.setattr("etils.epath.gpath.PosixGPath.replace", fail)
+    for more in ([], ["--svg", str(tmp_path / "svg")]):
+        assert main(["preview", "--dataset", "lfw_subset", "--num_images", "1", "--output", str(output), *more]) == 2
+        assert "can't be written: No space left on device." in capsys.readouterr().err
+    assert [path.name for path in output.parent.iterdir()] == ["p [1].png"] and output.read_bytes() == before
+    assert not list((tmp_path / "svg").iterdir())
+
+
+@pytest.mark.parametrize("content", ["text", b"\xff"])
+def test_what_is_there_and_no_file_is_written_to_and_not_replaced(content):
+    """As /dev/stdout and /dev/null, which root could replace."""
+    read, write = os.pipe()
+    write_text(epath.Path(f"/dev/fd/{write}"), content)
+    os.close(write)
+    assert os.read(read, 10) == (content.encode() if isinstance(content, str) else content)
+    os.close(read)
+
+
+def test_preview_names_what_is_damaged_and_goes_on(tmp_path, capsys):
+    (tmp_path / "scans").mkdir()
+    for name in ("a.png", "b.png"):
+        Image.fromarray(np.eye(30, dtype=np.uint8) * 255).save(tmp_path / "scans" / name)
+    (tmp_path / "scans" / "c.png").write_bytes(b"<html>404</html>")
+    options = ["--dataset", f"folder:{tmp_path / 'scans'}", "--num_images", "3", "--output", str(tmp_path / "p.png")]
+    assert main(["preview", *options]) == 0
+    assert Image.open(tmp_path / "p.png").size[0] == 120 + 2 * 232 + 8
+    assert "warning" in (said := capsys.readouterr().err) and "example 2, id 'c.png'" in said
+    assert main(["preview", str(tmp_path / "scans" / "a.png"), str(tmp_path / "scans" / "c.png")]) == 2
+    assert "scans/c.png: an image must be" in capsys.readouterr().err
 
 
 def _astronaut() -> str:

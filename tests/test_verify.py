@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -13,6 +14,7 @@ import tensorflow as tf
 from etils import epath
 
 from beam.deid import run
+from tests.data.made import make_dataset
 from tfdeid import DeidError, Key
 from tfdeid.cli import main
 from tfdeid.data.shard_report import REPORTS, ShardReport
@@ -197,7 +199,35 @@ def test_a_label_out_of_range(copied):
         features["label"].int64_list.value[0] = 2
 
     rewrite(shard(copied), change, forged=True)
-    assert check(copied) == [f"{shard(copied).name}: record 0: a label must be in [0, 1], it is 2"]
+    assert check(copied) == [f"{shard(copied).name}: record 0: a label must be in [0, 1], or -1 for none, it is 2"]
+
+
+def test_a_label_below_none(copied):
+    def change(features):
+        features["label"].int64_list.value[0] = -2
+
+    rewrite(shard(copied), change, forged=True)
+    assert check(copied) == [f"{shard(copied).name}: record 0: a label must be in [0, 1], or -1 for none, it is -2"]
+
+
+def test_a_label_that_was_taken_away(copied, faces):
+    """-1 is TFDS's mark of an example without a label, which the source of this one has."""
+
+    def change(features):
+        features["label"].int64_list.value[0] = -1
+
+    rewrite(shard(copied), change, forged=True)
+    assert check(copied) == []
+    (problem,) = check(copied, owner(faces, num_images=1))
+    assert re.search(r"record 0: its label must be [01], as in the source, and is -1", problem)
+
+
+def test_a_source_without_some_labels(tmp_path, faces):
+    make_dataset(tmp_path, {"train": [0, -1, 2], "test": [-1, -1]}, name="made")
+    options = [f"--output_dir={tmp_path}", f"--data_dir={tmp_path}", f"--key={faces / 'key'}", "--dataset=made"]
+    assert run(["--runner=FnApiRunner", *options, "--output_size=32"]) == 0
+    found = verify("made_plain_32_32_deid", str(tmp_path), Owner(Key.load(faces / "key"), "made", str(tmp_path)))
+    assert found.problems == [] and (found.records, found.known, found.compared) == (5, 5, 5)
 
 
 def test_another_pixel(copied, faces):
@@ -281,6 +311,14 @@ def test_what_can_not_be_made_again_differs(faces, monkeypatch):
     monkeypatch.setattr(Deidentifier, "__call__", fails)
     problems = verify(NAME, str(faces), owner(faces, num_images=3)).problems
     assert len(problems) == 6 and all("its pixels are not those" in problem.what for problem in problems)
+
+
+def test_a_file_format_that_cannot_be_read(copied):
+    info = copied / "dataset_info.json"
+    info.write_text(info.read_text().replace('"fileFormat": "tfrecord"', '"fileFormat": "riegeli"'))
+    for path in copied.glob("*.tfrecord-*"):
+        path.replace(path.parent / path.name.replace("tfrecord", "riegeli"))
+    assert any("files of the format riegeli can't be read, only tfrecord and array_record" in one for one in check(copied))
 
 
 def test_images_that_failed_are_not_missing(tmp_path, faces):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import pathlib
+import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,16 +15,22 @@ from etils import epath
 from tqdm import tqdm
 
 from tfdeid.attack.command import add_attack
+from tfdeid.commandline import absolute, absolute_dataset, absolute_key, command, local, writable_folder
 from tfdeid.config import check_keys, load_config
 from tfdeid.data.locate import local_path
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.files import write_text
 from tfdeid.key import Key, default_key_path
+from tfdeid.redaction import looks_like_key
 from tfdeid.terminal import import_tensorflow, run_command
 
 if TYPE_CHECKING:
     from tfdeid.data.sources import SourceConfig
+
+
+# Columns of a preview.
+_PREVIEWED = 4
 
 
 class _Parser(argparse.ArgumentParser):
@@ -61,20 +68,23 @@ def _add_keygen(subparsers: argparse._SubParsersAction) -> None:
     keygen = subparsers.add_parser(
         "keygen", help="write a new key", description="Write a new key to a file that only you can read."
     )
-    keygen.add_argument("--output", default=str(default_key_path()), help="the new file (default: %(default)s)")
+    keygen.add_argument("--output", help="the new file (default: ~/.config/tfdeid/key)")
     keygen.set_defaults(function=_keygen)
 
 
 def _keygen(arguments: argparse.Namespace) -> int:
+    output = str(default_key_path()) if arguments.output is None else arguments.output
+    if looks_like_key(output):
+        raise DeidError("output must name the new file, and what was given looks like the text of a key. Choose another name.")
     key = Key.generate()
     try:
-        key.save(arguments.output)
+        key.save(output)
     except FileExistsError:
-        raise DeidError(f"{arguments.output} exists, and keys are never overwritten. Choose another --output.") from None
+        raise DeidError(f"{output} exists, and keys are never overwritten. Choose another --output.") from None
     except OSError as error:
-        raise DeidError(f"{arguments.output} can't be written: {error.strerror}.") from None
-    print(f"wrote {arguments.output} (fingerprint {key.fingerprint}). Keep it: nothing else can repeat or check what it makes.")
-    print(f"next: python -m beam.deid --key {arguments.output}")
+        raise DeidError(f"{output} can't be written: {error.strerror}. Choose another --output.") from None
+    print(f"wrote {output} (fingerprint {key.fingerprint}). Keep it: nothing else can repeat or check what it makes.")
+    print(f"next: {command('python', '-m', 'beam.deid', '--key', absolute_key(output))}")
     return 0
 
 
@@ -86,9 +96,12 @@ def _add_preview(subparsers: argparse._SubParsersAction) -> None:
     )
     preview.add_argument("images", nargs="*", help="image files (default: four photographs that come with scikit-image)")
     _add_source_options(preview, "instead of files")
-    preview.add_argument("--num_images", type=int, default=4, help="images to draw from --dataset (default: %(default)s)")
+    preview.add_argument(
+        "--num_images", type=int, default=_PREVIEWED, help="images to draw from --dataset (default: %(default)s)"
+    )
     preview.add_argument("--scheme", help=f"what the last rows show, comma-separated schemes (default: {DeidConfig.scheme})")
     preview.add_argument("--input_size", type=int, help=f"pixels a side before encryption (default: {DeidConfig.input_size})")
+    preview.add_argument("--grayscale", action="store_true", help="turn colour images gray first")
     preview.add_argument("--output", default="preview.png", help="the picture (default: %(default)s)")
     preview.add_argument("--svg", metavar="DIR", help="also write the vector documents before and after encryption to a folder")
     preview.set_defaults(function=_preview)
@@ -96,11 +109,15 @@ def _add_preview(subparsers: argparse._SubParsersAction) -> None:
 
 def _preview(arguments: argparse.Namespace) -> int:
     from tfdeid.data.draw import draw_images, read_images
-    from tfdeid.preview import preview, write_svg
+    from tfdeid.preview import format_of, preview, save, write_svg
 
+    output, svg = local(arguments.output, "output"), local(arguments.svg or "", "svg")
+    format_of(output)
     source, deid_values, key = _source_deid_key(arguments)
     if arguments.input_size is not None:
         deid_values["input_size"] = arguments.input_size
+    if arguments.grayscale:
+        deid_values["grayscale"] = True
     scheme, *others = (arguments.scheme or deid_values.get("scheme") or DeidConfig.scheme).split(",")
     config = DeidConfig(**{**deid_values, "scheme": scheme})
     if arguments.images and source is not None:
@@ -110,14 +127,13 @@ def _preview(arguments: argparse.Namespace) -> int:
         images = draw_images(source, arguments.split, arguments.num_images, arguments.seed)
     else:
         images = read_images(arguments.images)
+    where = arguments.svg
     try:
-        documents = write_svg(images, config, key, pathlib.Path(arguments.svg).expanduser()) if arguments.svg else []
-        preview(images, config, key, others).save(arguments.output)
-    except (OSError, ValueError) as error:  # Pillow's word for an unknown file ending is ValueError.
-        if isinstance(error, DeidError):
-            raise
-        where = arguments.svg if isinstance(error, OSError) and arguments.svg else arguments.output
-        raise DeidError(f"{where} can't be written: {error}.") from None
+        documents = write_svg(images, config, key, svg) if arguments.svg else []
+        where = arguments.output
+        save(preview(images, config, key, others), output)
+    except OSError as error:
+        raise DeidError(f"{where} can't be written: {error.strerror or error}.") from None
     print(f"wrote {arguments.output} (key fingerprint {key.fingerprint})")
     if documents:
         print(f"wrote {len(documents)} vector documents to {arguments.svg}")
@@ -128,6 +144,7 @@ def _add_source_options(parser: argparse.ArgumentParser, note: str) -> None:
     """Adds the options of commands that look at images of a dataset."""
     parser.add_argument("--dataset", help=f"a TFDS name, folder:PATH or lfw_subset ({note})")
     parser.add_argument("--data_dir", help="TFDS data directory that --dataset is read from (default: TFDS's own)")
+    parser.add_argument("--image_feature", help="feature of --dataset that holds the image (default: the one that is clear)")
     parser.add_argument("--split", help="split of --dataset (default: its first)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the draw of images (default: %(default)s)")
     parser.add_argument("--config", help="YAML file whose sections source and deid give defaults for these options")
@@ -138,12 +155,13 @@ def _source_deid_key(arguments: argparse.Namespace) -> tuple[SourceConfig | None
     """Returns the source (None where no dataset is named), the values of the section deid, and the key."""
     from tfdeid.data.sources import SourceConfig
 
-    sections = load_config(arguments.config) if arguments.config else {}
+    sections = load_config(arguments.config) if arguments.config is not None else {}
     source_values, deid_values = dict(sections.get("source", {})), dict(sections.get("deid", {}))
     check_keys("source", source_values, SourceConfig)
     check_keys("deid", deid_values, DeidConfig)
-    source_values |= {name: vars(arguments)[name] for name in ("dataset", "data_dir") if vars(arguments)[name] is not None}
-    key = Key.load(arguments.key) if arguments.key else Key.load_or_create_default()[0]
+    given = {name: vars(arguments)[name] for name in ("dataset", "data_dir", "image_feature")}
+    source_values |= {name: value for name, value in given.items() if value is not None}
+    key = Key.load_or_create_default()[0] if arguments.key is None else Key.load(arguments.key)
     return SourceConfig(**source_values) if "dataset" in source_values else None, deid_values, key
 
 
@@ -180,13 +198,17 @@ def _measure(arguments: argparse.Namespace) -> int:
         deid_values["grayscale"] = True
     config = DeidConfig(**deid_values)
     sizes = _numbers("sizes", arguments.sizes) if arguments.sizes else paper.SIZES
+    folder = writable_folder(arguments.output_dir, "output_dir")
     import_tensorflow()
     images = draw_images(source, arguments.split, arguments.num_images, arguments.seed, at_most=True)
     total = len(images) * len(dict.fromkeys(sizes)) * (1 + arguments.keys)
     with tqdm(total=total, unit="image", desc="measuring", leave=False, disable=None) as bar:
         found = sweep(images, sizes, config, key, arguments.alpha, arguments.keys, arguments.seed, bar.update)
-    is_table_2 = source.dataset.partition(":")[0] == "cifar10" and not config.grayscale and arguments.alpha == 0.5
-    printed = paper.table_2 if is_table_2 else None
+    is_cifar10 = re.split("[:/]", source.dataset)[0] == "cifar10"
+    apart = paper.apart_from_table_2(
+        config, arguments.key, arguments.split, arguments.alpha, bool(source.selection(config.algorithm_version))
+    )
+    printed = paper.table_2 if is_cifar10 and not apart else None
     about = {
         "dataset": source.dataset,
         "images": len(images),
@@ -194,17 +216,41 @@ def _measure(arguments: argparse.Namespace) -> int:
         "deid": config.to_dict(),
         "key_fingerprint": key.fingerprint,
     }
-    try:
-        paths = report.write(found, pathlib.Path(arguments.output_dir).expanduser(), about, printed)
-    except OSError as error:
-        raise DeidError(f"{arguments.output_dir} can't be written: {error.strerror}. Choose another --output_dir.") from None
+    # Before files are written: if that fails, minutes of work are on the terminal at least.
     print(f"{source.dataset}: {len(images):,} images, key fingerprint {key.fingerprint}")
     print(report.table(found, printed))
+    if is_cifar10 and apart:
+        print(f"the paper's Table 2 is not beside it, which has another setting: here it is {apart}")
     sized = dataclasses.replace(config, input_size=found.best)
     print(f"brute-force search at {found.best}: {key_space(sized)}. {key_space(sized).note}")
-    print(f"{found.recommendation()}\nwrote {', '.join(map(str, paths))}")
-    print(f"next: tfdeid preview --dataset {source.dataset} --input_size {found.best}")
+    print(found.recommendation())
+    try:
+        paths = report.write(found, folder, about, printed)
+    except OSError as error:
+        reason = error.strerror or error
+        raise DeidError(f"{arguments.output_dir} can't be written: {reason}. Choose another --output_dir.") from None
+    print(f"wrote {', '.join(map(str, paths))}")
+    print(f"next: {_preview_command(arguments, source, found.best, len(images))}")
     return 0
+
+
+def _preview_command(arguments: argparse.Namespace, source: SourceConfig, input_size: int, num_images: int) -> str:
+    """Returns what shows images of a source that was measured, at an input size."""
+    words = ["tfdeid", "preview"]
+    if arguments.config is not None:
+        # The name of a file that ships with the package is none of a file here.
+        words += [
+            "--config",
+            absolute(arguments.config) if os.path.exists(local(arguments.config, "config")) else arguments.config,
+        ]
+    words += ["--dataset", absolute_dataset(source.dataset)]
+    words += ["--data_dir", absolute(source.data_dir)] if source.data_dir is not None else []
+    words += ["--image_feature", source.image_feature] if source.image_feature is not None else []
+    words += ["--split", arguments.split] if arguments.split is not None else []
+    words += ["--key", absolute_key(arguments.key)] if arguments.key is not None else []
+    words += ["--grayscale"] if arguments.grayscale else []
+    words += ["--num_images", str(num_images)] if num_images < _PREVIEWED else []
+    return command(*words, "--input_size", input_size)
 
 
 def _numbers(name: str, text: str) -> list[int]:
@@ -284,7 +330,7 @@ def _classify(arguments: argparse.Namespace) -> int:
     from tfdeid.train.run_dir import RunDir
 
     run = RunDir.open(arguments.run)
-    key = Key.load(arguments.key or default_key_path()) if needs_key(run) else None
+    key = Key.load(arguments.key) if needs_key(run) else None
     images = read_images(arguments.images)
     names = run.record["dataset"]["label_names"]
     for path, probabilities in zip(arguments.images, classify(images, run, key, arguments.checkpoint), strict=True):
@@ -327,7 +373,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     owner = None
     if arguments.source is not None:
-        key = Key.load(arguments.key or default_key_path())
+        key = Key.load(arguments.key)
         number = None if arguments.all else arguments.num_images
         owner = Owner(key, arguments.source, arguments.source_data_dir, number, arguments.seed)
     with tqdm(unit="shard", desc="verifying", leave=False, disable=None) as bar:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import re
 import shlex
+
+from tfdeid.errors import DeidError
 
 # What is no path on this machine: gs://bucket/name, file:///data.
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -37,6 +40,35 @@ def absolute_dataset(dataset: str) -> str:
 def absolute_key(reference: str) -> str:
     """Returns a key's reference as it is written from every folder: a file's is absolute, others stay."""
     return reference if reference == "paper" or reference.startswith(_KEY_KINDS) else absolute(reference)
+
+
+def local(path: str, option: str) -> pathlib.Path:
+    """Returns a path on this machine, `file://` and `~` replaced.
+
+    Raises:
+      DeidError: it is elsewhere (gs://).
+    """
+    text = path.removeprefix("file://")
+    if _URL.match(text):
+        raise DeidError(f"{option} must be a place on this machine, {option} was {path}.")
+    return pathlib.Path(os.path.expanduser(text))
+
+
+def writable_folder(path: str, option: str) -> pathlib.Path:
+    """Returns a folder of this machine, made at need, before minutes are spent on what goes there.
+
+    Raises:
+      DeidError: it can't be made or written to.
+    """
+    folder = local(path, option)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(folder, os.W_OK | os.X_OK) else "permission denied"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise DeidError(f"{path} can't be written: {reason}. Choose another --{option}.")
+    return folder
 
 
 def _quoted(word: str) -> str:

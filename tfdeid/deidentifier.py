@@ -6,7 +6,7 @@ import concurrent.futures
 import dataclasses
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,9 @@ from tfdeid.image import resize, to_grayscale, to_uint8
 if TYPE_CHECKING:
     from tfdeid.key import Key
 
+# Raise it when the same source, configuration and key give other pixels or ids than before; keep what it stood for before.
+# 2: ids tell apart all images of all sources (see `tfdeid.data.example.RecordIds`), and draws for images all input sizes.
+ALGORITHM_VERSION = 2
 _MAX_OUTPUT_SIZE = 8192
 # Control points of traced curves lie outside the canvas, by up to 2.8 pixels in all that was tried.
 _OVERSHOOT = 4
@@ -68,6 +71,8 @@ class DeidConfig:
     draws stand for 4 levels of lightness, so that hue, brightness and contrast are lost, and the preset's own do not count."""
     bend: bool = False
     """For structural, not in the paper: turn, shift, mirror and bend each image by its id, as no table of an axis undoes."""
+    # Which algorithm it is: no option, but what lets datasets of earlier versions be made again and checked.
+    algorithm_version: int = dataclasses.field(default=ALGORITHM_VERSION, metadata={"cmd": False})
 
     def __post_init__(self) -> None:
         from tfdeid.schemes import SCHEMES
@@ -93,6 +98,11 @@ class DeidConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
                 raise DeidError(f"{name} must be a whole number in [{low}, {high}], {name} was {value!r}.")
+        if self.algorithm_version not in range(1, ALGORITHM_VERSION + 1):
+            raise DeidError(
+                f"algorithm_version must be at most {ALGORITHM_VERSION}, which this program makes; it was "
+                f"{self.algorithm_version!r}. Use the version of the program that made the dataset."
+            )
         for name in ("grayscale", "bend"):
             if not isinstance(getattr(self, name), bool):
                 raise DeidError(f"{name} must be true or false, {name} was {getattr(self, name)!r}.")
@@ -205,13 +215,41 @@ class DeidConfig:
             changes.setdefault("key_scope", DeidConfig.key_scope)
         return dataclasses.replace(self, scheme=scheme, **changes)
 
+    def image_label(self, image_id: str) -> str:
+        """Returns what is drawn for an image is labelled by: its id and, since algorithm version 2, the input size.
+
+        Without the size, draws for a smaller one are the first of those for a larger.
+        """
+        return image_id if self.algorithm_version == 1 else f"{image_id}, input size {self.input_size}"
+
     def essentials(self) -> dict[str, Any]:
         """Returns scheme, sizes, and each other field that differs from its default."""
-        values = {field.name: (getattr(self, field.name), field.default) for field in dataclasses.fields(self)}
-        return {name: value for name, (value, usual) in values.items() if name in _ALWAYS_SAID or value != usual}
+        usual = {field.name: field.default for field in dataclasses.fields(self)}
+        return {name: value for name, value in self.to_dict().items() if name in _ALWAYS_SAID or value != usual[name]}
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """Returns all options by name; the algorithm's version is none of them."""
+        values = dataclasses.asdict(self)
+        del values["algorithm_version"]
+        return values
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any]) -> DeidConfig:
+        """Returns what was done to the images of a dataset.
+
+        Args:
+          facts: what its metadata says of how it was made, as `tfdeid.data.metadata.read_facts` returns it.
+
+        Raises:
+          DeidError: it was made by a later version of this program.
+        """
+        options, known = facts["deid"], {field.name for field in dataclasses.fields(cls)}
+        if unknown := options.keys() - known:
+            raise DeidError(
+                f"the dataset was made with options that this program does not know: {', '.join(sorted(unknown))}. Use the "
+                "version of the program that made it."
+            )
+        return cls(**options, algorithm_version=facts.get("algorithm_version", 1))
 
 
 class Deidentifier:

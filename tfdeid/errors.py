@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import warnings
 from collections.abc import Iterable
 
@@ -25,6 +26,14 @@ def warn(message: str) -> None:
 
 class ImageError(DeidError):
     """One image that cannot be de-identified (corrupt, too large, of an unsupported kind). The run goes on and counts it."""
+
+
+def reason(error: Exception) -> str:
+    """Returns in one line what the system or a library says of an error."""
+    said = getattr(error, "strerror", None) or str(getattr(error, "message", error)).strip()
+    # TensorFlow adds the operation that failed, and to what Python raises in it the type and a traceback.
+    lines = re.sub(r"{{.*?}} *| *\[Op:.*", "", said).removeprefix("DeidError: ").splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> DeidError:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import pathlib
 import sys
 from collections.abc import Sequence
 
 import simple_parsing
+from etils import epath
 
-from tfdeid.errors import DeidError, unknown_name
+from tfdeid.commandline import absolute
+from tfdeid.errors import DeidError, reason, unknown_name
+from tfdeid.files import write_text
 from tfdeid.options import parse
 from tfdeid.terminal import import_tensorflow, run_command
 
@@ -52,13 +54,12 @@ def run(argv: Sequence[str] | None = None) -> int:
     from tfdeid.train.run_dir import RunDir
 
     found = evaluate(RunDir.open(options.run), options.dataset, options.data_dir, options.split, options.checkpoint)
-    folder = pathlib.Path(options.output_dir or options.run).expanduser()
+    folder = epath.Path(absolute(options.output_dir or options.run))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "evaluation.json").write_text(json.dumps(found.to_dict(), indent=1) + "\n")
-        draw_confusion(found, folder / "confusion.png")
+        write_text(folder / "evaluation.json", json.dumps(found.to_dict(), indent=1) + "\n")
+        write_text(folder / "confusion.png", draw_confusion(found))
     except OSError as error:
-        raise DeidError(f"{folder} can't be written: {error.strerror}. Choose another --output_dir.") from error
+        raise DeidError(f"{folder} can't be written: {reason(error)}. Choose another --output_dir.") from error
     print(table(found))
     print(f"\nwrote {folder / 'evaluation.json'} and {folder / 'confusion.png'}")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import pathlib
 import secrets
 from collections.abc import Iterator
 
@@ -14,22 +15,36 @@ from etils import epath
 from tfdeid.errors import DeidError
 
 
-def write_text(path: epath.Path, text: str, private: bool = False) -> None:
-    """Writes a text file, making its folder at need; a reader sees the old content or all of the new.
+def is_remote(path: str | os.PathLike[str]) -> bool:
+    return "://" in os.fspath(path)
+
+
+def write_text(path: epath.Path, text: str | bytes, private: bool = False) -> None:
+    """Writes a file, making its folder at need; a reader sees the old content or all of the new.
 
     Args:
-      path: the file; local if private.
-      text: what it will hold.
+      path: the file; local if private. What is there and is none, such as /dev/stdout, is written to as it is.
+      text: what it will hold; bytes as they are.
       private: only its owner can read it (0600), at any time.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # To epath, all that is no folder is a file.
+    if os.path.exists(path) and not os.path.isfile(path) and not private:
+        return _write(path, text)
     temporary = path.parent / f".{path.name}.incomplete-{secrets.token_hex(4)}"
     with contextlib.ExitStack() as leftovers:
         leftovers.callback(temporary.unlink, missing_ok=True)
         if private:
             os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        temporary.write_text(text)
+        _write(temporary, text)
         temporary.replace(path)
+
+
+def _write(path: epath.Path, text: str | bytes) -> None:
+    if isinstance(text, bytes):
+        path.write_bytes(text)
+    else:
+        path.write_text(text)
 
 
 @contextlib.contextmanager
@@ -52,6 +67,18 @@ def lock(path: epath.Path, complaint: str) -> Iterator[None]:
         except BlockingIOError:
             raise DeidError(complaint) from None
         yield
+
+
+def expand(path: str | os.PathLike[str]) -> pathlib.Path:
+    """Returns a local path with `~` and `~user` replaced.
+
+    Raises:
+      DeidError: there is no such user, or no home folder is known.
+    """
+    try:
+        return pathlib.Path(path).expanduser()
+    except RuntimeError:
+        raise DeidError(f"{path} begins with ~, and no such home folder is known here. Write the path in full.") from None
 
 
 def file_size(path: str | os.PathLike[str]) -> int:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from isal import isal_zlib
 from PIL import Image, UnidentifiedImageError
 
+from tfdeid.containers import PNG, essential
 from tfdeid.errors import DeidError, ImageError
 
 Pixels = npt.NDArray[np.uint8]
@@ -22,11 +23,9 @@ Pixels = npt.NDArray[np.uint8]
 # The kinds of images that are read. Pillow knows many more, of which some are no raster images (EPS starts Ghostscript).
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF")
 
-# What keeps the work that a small file can cause in bounds. On a longer side, four bytes of a run-length coded BMP stand for
-# gigabytes, and the weights of a resize take as much. A progressive JPEG goes over the whole image once a scan; encoders make
-# about ten.
+# What keeps the work that a small file can cause in bounds: on a longer side, four bytes of a run-length coded BMP stand for
+# gigabytes, and the weights of a resize take as much.
 MAX_SIDE = 65_535
-_MAX_SCANS = 100
 
 # Where Pillow warns (size, damaged metadata), this module raises or has a rule. `warnings.catch_warnings` swaps the filters
 # of the whole process and so is not safe with threads; a filter that is added once and stays is.
@@ -49,6 +48,8 @@ def decode_image(data: bytes, max_pixels: int = 64_000_000) -> Pixels:
     - 16-bit gray becomes floor(x * 255 / 65535 + 1/2). 32-bit integers are taken for 16-bit gray if all are in 0..65535.
     - Of 16-bit colour Pillow keeps only the high byte, floor(x / 256). It also overlooks the one colour that a PNG file
       declares transparent (chunk tRNS) in 16-bit colour and in 2- and 4-bit gray.
+    - What comes with the pixels, such as texts, profiles, thumbnails, further pictures, and whatever follows the end of the
+      image, does not count, however large it is. A wrong checksum of any PNG chunk does: it may have been one of pixels.
 
     Args:
       data: the bytes of a file of one of `FORMATS`.
@@ -62,12 +63,8 @@ def decode_image(data: bytes, max_pixels: int = 64_000_000) -> Pixels:
       ImageError: the data is no image, damaged, truncated, too large or of an unsupported mode (such as float pixels).
     """
     try:
-        image = _open(data)
+        image = _open(essential(data))
         _check_size(image, max_pixels)
-        if image.format == "PNG":
-            _check_png(data)
-        if image.format in ("JPEG", "MPO"):
-            _check_jpeg(data)
         image.load()
         pixels = _gray16_pixels(image) if image.mode[0] == "I" else _pixels(image)
         return np.array(_upright(pixels, _orientation(image)), order="C")
@@ -151,10 +148,29 @@ def is_gray(file: BinaryIO) -> bool:
       ImageError: the header can't be read.
     """
     try:
+        head = file.read(26)
+        if head.startswith(PNG) and head[12:16] == b"IHDR" and head[25:] in (b"\0", b"\2", b"\3", b"\4", b"\6"):
+            return head[25] in (0, 4)  # Pillow would also read what comes with the pixels, and might not like it.
+        file.seek(0)
         mode = Image.open(file, formats=FORMATS).mode
     except Exception as error:  # As in `decode_image`.
         raise ImageError(f"an image's header must be readable ({type(error).__name__}: {error})") from error
     return mode[0] == "I" or mode in ("1", "L", "LA", "La")
+
+
+def holds_several(data: bytes) -> bool:
+    """Tells whether an image file holds more than one frame or page, of which `decode_image` takes the first.
+
+    The second picture of a JPEG file is another view or a preview of the first, and does not count.
+    """
+    can = data.startswith((b"GIF8", b"RIFF", b"II", b"MM")) or data[4:8] == b"ftyp" or b"acTL" in data[:4096]
+    if not can or data.startswith(b"\xff\xd8"):
+        return False
+    try:
+        with _open(data) as image:
+            return getattr(image, "n_frames", 1) > 1
+    except Exception:  # As in `decode_image`: a file that is damaged fails when it is decoded.
+        return False
 
 
 def encode_png(image: Pixels) -> bytes:
@@ -185,23 +201,6 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 def _open(data: bytes) -> Image.Image:
     """Reads the header of an image file."""
     return Image.open(io.BytesIO(data), formats=FORMATS)
-
-
-def _check_png(data: bytes) -> None:
-    """Compares the checksums of a PNG file's chunks. Pillow does so only in `verify`, after which it must read all anew."""
-    position, kind = 8, b""
-    while kind != b"IEND":
-        length, kind = struct.unpack_from(">I4s", data, position)
-        stop = position + 8 + length
-        if struct.unpack_from(">I", data, stop)[0] != isal_zlib.crc32(memoryview(data)[position + 4 : stop]):
-            raise ImageError(f"an image must be whole: the checksum of the PNG chunk {kind!r} at byte {position} is wrong")
-        position = stop + 4
-
-
-def _check_jpeg(data: bytes) -> None:
-    """Counts the scans of a JPEG file: a marker's two bytes do not occur within coded pixels."""
-    if (scans := data.count(b"\xff\xda")) > _MAX_SCANS:
-        raise ImageError(f"a JPEG image must have at most {_MAX_SCANS} scans, got {scans}")
 
 
 def _check_size(image: Image.Image, max_pixels: int) -> None:
@@ -246,7 +245,7 @@ def _orientation(image: Image.Image) -> int:
     """Returns the EXIF orientation that has not been applied yet, 1 (upright) if there is none."""
     try:
         return image.getexif().get(_ORIENTATION, 1)
-    except (SyntaxError, ValueError, OSError, struct.error):
+    except Exception:  # As in `decode_image`.
         return 1
 
 

@@ -10,15 +10,20 @@ import hmac
 import os
 import pathlib
 import secrets
+import shlex
 import stat
 from collections.abc import Callable
 
 from tfdeid.errors import DeidError, warn
+from tfdeid.files import expand
+from tfdeid.redaction import looks_like_key, shown, without_keys
 
 # The key that Ko et al. 2020 print. Good for reproducing their figures, and for nothing else.
 _PUBLISHED = "jX4ZXXmM3qTgAjez/1j/EVz5tCcmQ711bz8hqIMJap0="
 _MIN_BYTES = 32
 _FINGERPRINT_LABEL = b"tfdeid key fingerprint v1"
+_LARGEST_FILE = 1_000_000
+_KINDS = "a file's path, env:NAME, gcp-secret:projects/P/secrets/S/versions/V or paper"
 
 
 class Key:
@@ -50,43 +55,47 @@ class Key:
         return cls(base64.b64encode(secrets.token_bytes(_MIN_BYTES)))
 
     @classmethod
-    def load(cls, reference: str | os.PathLike[str]) -> Key:
+    def load(cls, reference: str | os.PathLike[str] | None = None) -> Key:
         """Loads the key that a reference leads to.
 
         Args:
           reference: a file's path (the file must be readable by its owner alone); `env:NAME`, an environment variable;
             `gcp-secret:projects/P/secrets/S/versions/V`, Google Secret Manager (needs the extra `gcp`); or `paper`, the
-            published key.
+            published key. None for the key at `default_key_path()`.
 
         Raises:
-          DeidError: there is no such key, others can read it, or it is no key.
+          DeidError: there is no such key, others can read it, or it is no key. The message does not show what may be its text.
         """
-        reference = os.fspath(reference)
+        reference = os.fspath(default_key_path() if reference is None else reference)
         if reference == "paper":
             warn("the key 'paper' is published: everybody can undo what it does. Use it to reproduce figures only.")
             return cls(_PUBLISHED)
-        if reference.startswith("env:"):
-            return cls(_from_environment(reference.removeprefix("env:")))
-        if reference.startswith("gcp-secret:"):
-            return cls(_from_secret_manager(reference.removeprefix("gcp-secret:")))
-        if not (path := pathlib.Path(reference).expanduser()).exists() and _is_key(reference):
+        if not reference.strip():
+            raise DeidError(f"a key reference must be {_KINDS}, and the one given is empty.")
+        if looks_like_key(reference) and not _exists(reference):
             raise DeidError(
-                "a key reference must say where the key lies, and what was given is itself the text of a key, which all who "
-                "see this computer's processes can read. Save it in a file (0600), and make a new key if others could see it."
+                f"a key reference must say where the key lies ({_KINDS}), and what was given looks like the text of a key, "
+                "which all who see this computer's processes can read. Save it in a file (0600), and make a new key if others "
+                "could see it."
             )
-        return cls(_from_file(path))
+        return cls(_checked(*_fetch(reference)))
 
     @classmethod
     def load_or_create_default(cls) -> tuple[Key, pathlib.Path, bool]:
         """Returns the key at `default_key_path()`, the path, and whether it was made just now."""
         path = default_key_path()
-        if not path.exists():
+        if not os.path.lexists(path):
             try:
                 key = cls.generate()
                 key.save(path)
                 return key, path, True
             except FileExistsError:
                 pass  # Another process made it in between: its key counts.
+            except OSError as error:
+                raise DeidError(
+                    f"the default key {path} can't be written: {error.strerror}. Say where your key is with --key; "
+                    "`tfdeid keygen --output PATH` makes one in another place."
+                ) from None
         return cls.load(path), path, False
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -94,8 +103,9 @@ class Key:
 
         Raises:
           FileExistsError: the file exists; keys are never overwritten.
+          OSError: it can't be written.
         """
-        path = pathlib.Path(path).expanduser()
+        path = expand(path)
         if path.parent.exists() and not path.parent.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent))
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -154,12 +164,20 @@ class Key:
 
 
 def default_key_path() -> pathlib.Path:
-    """Returns where the key lies if none is given: ~/.config/tfdeid/key, or below $XDG_CONFIG_HOME."""
-    base = os.environ.get("XDG_CONFIG_HOME") or pathlib.Path.home() / ".config"
+    """Returns where the key lies if none is given: ~/.config/tfdeid/key, or below $XDG_CONFIG_HOME.
+
+    Raises:
+      DeidError: no home folder is known.
+    """
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    if base.startswith("~"):
+        raise DeidError(
+            "no home folder is known here, and so no default key. Set HOME, or say where the key is (--key, --output)."
+        )
     return pathlib.Path(base) / "tfdeid" / "key"
 
 
-def _checked(text: str | bytes) -> bytes:
+def _checked(text: str | bytes, where: str = "what was given") -> bytes:
     """Returns the stripped text's ASCII bytes."""
     rule = f"a key is the base64 text of at least {_MIN_BYTES} random bytes"
     try:
@@ -168,36 +186,81 @@ def _checked(text: str | bytes) -> bytes:
     except (UnicodeEncodeError, binascii.Error):  # Their messages would quote the text.
         size = -1
     if size < 0:
-        raise DeidError(f"{rule}; what was given ({len(text)} characters) is not base64. `tfdeid keygen` makes a key.")
+        hint = _hint(text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape"))
+        raise DeidError(f"{rule}; {where} ({len(text)} characters) is not base64{hint}. `tfdeid keygen` makes a key.")
     if size < _MIN_BYTES:
-        raise DeidError(f"{rule}; what was given stands for {size} bytes. `tfdeid keygen` makes a key.")
+        raise DeidError(f"{rule}; {where} stands for {size} bytes. `tfdeid keygen` makes a key.")
     return material
 
 
-def _is_key(text: str) -> bool:
+def _hint(data: bytes) -> str:
+    """Returns why some bytes are no base64, without a word of them."""
+    data = data.strip()
+    if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        return ": it begins with a byte order mark, as some editors write it"
+    if not (data.isascii() and data.decode("ascii").replace("\n", "").replace("\r", "").isprintable()):
+        return ": it is no text, or has characters beyond ASCII"
+    if len(data.split()) > 1:
+        return ": it has white space or several lines inside"
+    if data.startswith((b'"', b"'")):
+        return ": it is quoted"
+    if data.strip(b"=").replace(b"-", b"").replace(b"_", b"").isalnum() and (b"-" in data or b"_" in data):
+        return ": it is of the URL-safe kind, with - and _ for + and /"
+    if len(data) % 4 and data.replace(b"+", b"").replace(b"/", b"").isalnum():
+        return ": characters are missing, perhaps the = at the end"
+    return ""
+
+
+def _exists(reference: str) -> bool:
     try:
-        return bool(_checked(text))
-    except DeidError:
+        return os.path.exists(os.path.expanduser(reference))
+    except ValueError:  # It holds a zero byte.
         return False
 
 
+def _fetch(reference: str) -> tuple[str | bytes, str]:
+    """Returns what a reference leads to, and what to call it."""
+    if reference.startswith("env:"):
+        return _from_environment(reference.removeprefix("env:")), shown(reference)
+    if reference.startswith("gcp-secret:"):
+        return _from_secret_manager(reference.removeprefix("gcp-secret:")), shown(reference)
+    if "://" in reference:
+        raise DeidError(f"a key reference must be {_KINDS}, it was {reference!r}. Copy the key to a file of this machine.")
+    path = expand(reference)
+    return _from_file(path), shown(str(path))
+
+
 def _from_file(path: pathlib.Path) -> bytes:
+    name = shown(str(path))
     try:
-        with open(path, "rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        # A pipe that nobody writes to is no reason to wait.
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+                raise DeidError(f"the key file {name} can't be read: it is {kind}. A key is a file of its own, or env:NAME.")
+            if status.st_size > _LARGEST_FILE:
+                raise DeidError(f"the key file {name} can't be read: it has {status.st_size:,} bytes, and a key has some 45.")
+            mode = stat.S_IMODE(status.st_mode)
             if mode & 0o077 and os.name == "posix":
-                raise DeidError(f"a key file must be for its owner alone (0600), {path} is {mode:04o}. Run: chmod 600 {path}")
-            return file.read(1_000_000)
+                raise DeidError(
+                    f"a key file must be for its owner alone (0600), {name} is {mode:04o}. Run: chmod 600 {shlex.quote(name)}"
+                )
+            return file.read(_LARGEST_FILE)
     except FileNotFoundError:
-        raise DeidError(f"there is no key file {path}. This makes one: tfdeid keygen --output {path}") from None
+        raise DeidError(f"there is no key file {name}. This makes one: tfdeid keygen --output {shlex.quote(name)}") from None
     except OSError as error:
-        raise DeidError(f"the key file {path} can't be read: {error.strerror}.") from None
+        raise DeidError(f"the key file {name} can't be read: {error.strerror}.") from None
+    except ValueError as error:
+        if isinstance(error, DeidError):
+            raise
+        raise DeidError(f"the key file {name!r} can't be read: no path holds a zero byte.") from None
 
 
 def _from_environment(name: str) -> str:
     value = os.environ.get(name)
     if value is None:
-        raise DeidError(f"the key reference env:{name} names an environment variable that is not set.")
+        raise DeidError(f"the key reference env:{shown(name)} names an environment variable that is not set.")
     return value
 
 
@@ -209,4 +272,5 @@ def _from_secret_manager(name: str) -> bytes:
     try:
         return secretmanager.SecretManagerServiceClient().access_secret_version(name=name).payload.data
     except Exception as error:  # Many kinds, all of which mean that the secret can't be had; none quotes it.
-        raise DeidError(f"the secret {name} can't be read: {type(error).__name__}: {error}") from None
+        reason = without_keys(" ".join(str(error).split()))
+        raise DeidError(f"the secret {shown(name)} can't be read: {type(error).__name__}: {reason}") from None

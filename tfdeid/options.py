@@ -43,7 +43,7 @@ def read_sections(argv: Sequence[str] | None, sections: Mapping[str, type]) -> d
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--config")
     reference = first.parse_known_args(argv)[0].config
-    found = load_config(reference) if reference else {}
+    found = load_config(reference) if reference is not None else {}
     values = {name: dict(found.get(name, {})) for name in sections}
     for name, dataclass in sections.items():
         check_keys(name, values[name], dataclass)

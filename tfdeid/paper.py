@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-# Table 2: 10,000 test images of CIFAR-10 at 224 x 224, alpha 0.5.
+import dataclasses
+
+from tfdeid.deidentifier import DeidConfig
+
+# Table 2: 10,000 test images of CIFAR-10 at 224 x 224, in colour, under the published key, alpha 0.5.
 # Input size: SSIM_Vec, SSIM_Dei and L2, from which the rest follows.
 TABLE_2 = {
     32: (0.6673, 0.3477, 0.2949),
@@ -45,3 +49,24 @@ def table_2(size: int) -> dict[str, float]:
     vec, dei, l2 = TABLE_2[size]
     di = (dei + l2) / 2
     return {"ssim_vec": vec, "ssim_dei": dei, "ssim_pos": dei - vec, "l2": l2, "di": di, "sdim": dei - vec + di}
+
+
+def apart_from_table_2(config: DeidConfig, key: str | None, split: str | None, alpha: float, is_selection: bool) -> str:
+    """Returns what sets a measurement of CIFAR-10 apart from Table 2's, but for the input size; nothing if it is the same.
+
+    Args:
+      config: what was done.
+      key: the key's reference.
+      split: that was measured.
+      alpha: the weight of SSIM_Dei in DI.
+      is_selection: whether only some classes or examples were chosen from.
+    """
+    usual = dataclasses.asdict(DeidConfig())
+    # Neither changes what is measured: painters differ by rounding, and the preset draws no random colours.
+    for name in ("input_size", "backend", "seed"):
+        del usual[name]
+    apart = [f"{name} {getattr(config, name)}" for name, value in usual.items() if getattr(config, name) != value]
+    apart += [] if key == "paper" else ["another key than 'paper'"]
+    apart += [] if split == "test" else ["another split than 'test'"]
+    apart += [] if alpha == 0.5 else [f"alpha {alpha}"]
+    return ", ".join([*apart, *(["a selection of its images"] if is_selection else [])])

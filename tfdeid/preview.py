@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
+import io
 import pathlib
 from collections.abc import Sequence
 
 import numpy as np
+from etils import epath
 from PIL import Image, ImageDraw, ImageFont
 
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError, warn
+from tfdeid.files import write_text
 from tfdeid.image import resize
 from tfdeid.key import Key
 
@@ -56,6 +58,29 @@ def _image_id(index: int) -> str:
     return f"preview {index}"
 
 
+def save(picture: Image.Image, path: pathlib.Path) -> None:
+    """Writes a picture in the format that its file's ending names; the file appears when it is whole.
+
+    Raises:
+      OSError: it can't be written.
+    """
+    data = io.BytesIO()
+    picture.save(data, format=format_of(path))
+    write_text(epath.Path(path), data.getvalue())
+
+
+def format_of(path: pathlib.Path) -> str:
+    """Returns Pillow's name of the format that a file's ending stands for.
+
+    Raises:
+      DeidError: there is none that can be written.
+    """
+    known = {ending: kind for ending, kind in Image.registered_extensions().items() if kind in Image.SAVE}
+    if path.suffix.lower() not in known:
+        raise DeidError(f"{path} can't be written: its ending must be that of a picture, such as .png or .jpg.")
+    return known[path.suffix.lower()]
+
+
 def write_svg(images: Sequence[np.ndarray], config: DeidConfig, key: Key, folder: pathlib.Path) -> list[pathlib.Path]:
     """Writes each image's vector document before and after the encryption of its positions; returns the paths.
 
@@ -80,16 +105,12 @@ def write_svg(images: Sequence[np.ndarray], config: DeidConfig, key: Key, folder
     warn(f"the documents in {folder} are as good as the key: whoever has one with its encrypted form can undo the warp.")
     scheme = Structural(config, key)
     prepare = Deidentifier(config.with_scheme("vectorized")).prepare
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, image in enumerate(images, 1):
         image_id = _image_id(number - 1)
         drawing, ope = scheme.drawing(prepare(image), image_id), scheme.position_ope(image_id)
         for ending, document in (("svg", drawing.to_svg()), ("encrypted.svg", ope(drawing).to_svg())):
             path = folder / f"{number}.{ending}"
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                os.fchmod(file.fileno(), 0o600)  # Also where the file was there before.
-                file.write(document)
+            write_text(epath.Path(path), document, private=True)
             paths.append(path)
     return paths

@@ -14,18 +14,17 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from tfdeid.data.example import Example, record_id
+from tfdeid.data.example import Example, digest, digest_of_all
 from tfdeid.data.load import open_builder
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.shard_report import REPORTS, ShardReport
 from tfdeid.data.sources import Source, SourceConfig, open_source
-from tfdeid.data.tfrecord import read_records
+from tfdeid.data.tfds_store import READERS
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.files import crc32c, file_size
 from tfdeid.image import decode_image, match_channels
 from tfdeid.key import Key
-from tfdeid.schemes import ALGORITHM_VERSION
 
 _ID = re.compile("[0-9a-f]{32}")
 _SHOWN = 20
@@ -125,10 +124,11 @@ def verify(
     for split, split_info in info.splits.items():
         for file, length in zip(split_info.filenames, split_info.shard_lengths, strict=True):
             jobs.append((split, epath.Path(directory) / file, length))
+    key = owner.key if owner else None
     records = known = compared = 0
     seen: collections.Counter[str] = collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        checks = pool.map(lambda job: _Shard(info, expected, *job).check(), jobs)
+        checks = pool.map(lambda job: _Shard(info, expected, key, *job).check(), jobs)
         for shard in checks:
             problems += shard.problems
             records, known, compared = records + shard.records, known + shard.known, compared + shard.compared
@@ -154,16 +154,17 @@ def verify(
     )
 
 
-# What the owner expects of an id: the label, and the digest of the pixels, or None where they are not to be compared.
-Expected = Mapping[str, tuple[int | None, bytes | None]]
+# What the owner expects of an id: the label, the digest of the pixels, or None where they are not to be compared, and that of
+# the source's image.
+Expected = Mapping[str, tuple[int | None, bytes | None, bytes]]
 
 
 class _Shard:
     """One shard, and what is wrong with it."""
 
-    def __init__(self, info: Any, expected: Expected | None, split: str, path: epath.Path, length: int):
+    def __init__(self, info: Any, expected: Expected | None, key: Key | None, split: str, path: epath.Path, length: int):
         self._info, self._split, self._path, self._length = info, split, path, length
-        self._expected = expected
+        self._expected, self._key = expected, key
         self.problems: list[Problem] = []
         self.ids: list[str] = []
         self.report: ShardReport | None = None
@@ -184,6 +185,8 @@ class _Shard:
             self._wrong(f"it must hold {self._length} records by the metadata, and {self.records} can be read")
         if self.ids != sorted(self.ids):
             self._wrong("its records must be sorted by id, and they are not")
+        if self._expected is not None and self._key is not None and self.report is not None:
+            self._check_source(self.report, self._expected, self._key)
         return self
 
     def _wrong(self, what: str) -> None:
@@ -206,6 +209,13 @@ class _Shard:
         elif (crc := crc32c(self._path)) != report.crc32c:
             self._wrong(f"its CRC-32C must be {report.crc32c}, and is {crc}: its content has changed")
 
+    def _check_source(self, report: ShardReport, expected: Expected, key: Key) -> None:
+        names = {*self.ids, *(name for name, _ in report.failures)}
+        if not report.source_digest or self.records != report.written or not names <= expected.keys():
+            return  # It is of an earlier version, or what is wrong with it has been said.
+        if digest_of_all(key, {name: expected[name][2] for name in names}) != report.source_digest:
+            self._wrong("images or labels that it is made of have changed in the source since: --mode=resume makes it again")
+
     def _check_record(self, data: bytes) -> None:
         import tensorflow as tf
         from google.protobuf.message import DecodeError
@@ -225,8 +235,9 @@ class _Shard:
             self._wrong(f"{where}: an id must be 32 hex digits, it is {one!r}")
         if image.shape != (shape := tuple(features["image"].shape)):
             self._wrong(f"{where}: the image must be {list(shape)}, it is {list(image.shape)}")
-        if label is not None and not 0 <= label < features["label"].num_classes:
-            self._wrong(f"{where}: a label must be in [0, {features['label'].num_classes - 1}], it is {label}")
+        if label is not None and not -1 <= label < features["label"].num_classes:
+            last = features["label"].num_classes - 1
+            self._wrong(f"{where}: a label must be in [0, {last}], or -1 for none, it is {label}")
         if self._expected is not None:
             self._compare(where, one, image, label, self._expected)
 
@@ -235,12 +246,12 @@ class _Shard:
             self._wrong(f"{where}: its id is not that of any example of the source under this key")
             return
         self.known += 1
-        true_label, digest = expected[one]
+        true_label, pixels, _ = expected[one]
         if label != true_label:
             self._wrong(f"{where}: its label must be {true_label}, as in the source, and is {label}")
-        if digest is not None:
+        if pixels is not None:
             self.compared += 1
-            if _digest(image) != digest:
+            if _digest(image) != pixels:
                 self._wrong(f"{where}: its pixels are not those that the key makes of the source's image")
 
 
@@ -265,33 +276,33 @@ def _expected(owner: Owner, info: Any, facts: Mapping[str, Any]) -> Expected:
             f"the key must be that of the dataset, with fingerprint {facts['key_fingerprint']}; the one given has "
             f"{owner.key.fingerprint}."
         )
-    if facts["algorithm_version"] != ALGORITHM_VERSION:
-        raise DeidError(
-            f"the dataset is of algorithm version {facts['algorithm_version']}, this program makes {ALGORITHM_VERSION}. Use "
-            "the version of the program that made it."
-        )
-    whole = SourceConfig(dataset=owner.dataset, data_dir=owner.data_dir)
+    config = DeidConfig.of_facts(facts)
+    selection = facts.get("source_selection", {})
+    features = {name: selection.get(name) for name in ("image_feature", "label_feature")}
+    whole = SourceConfig(owner.dataset, owner.data_dir, **features)
     source = open_source(whole)
     if (source.name, source.version) != (facts["source"], facts["source_version"]):
         raise DeidError(
             f"the source must be {facts['source']} version {facts['source_version']}, of which the dataset is made; it is "
             f"{source.name} version {source.version}."
         )
-    selection = facts.get("source_selection", {})
-    source = open_source(dataclasses.replace(whole, splits=_splits(info, selection), **selection))
-    deidentify = Deidentifier(DeidConfig(**facts["deid"]), owner.key)
+    if config.algorithm_version > 1 and facts.get("source_identity") != source.identity(owner.key):
+        raise DeidError(f"the source must be that of which the dataset is made, and this {source.name} has other images.")
+    source = open_source(whole.selecting_as(facts, splits=_splits(info, selection)))
+    deidentify = Deidentifier(config, owner.key)
+    record_id = source.record_ids(owner.key, config.algorithm_version)
     channels = info.features["image"].shape[-1]
 
-    def one(split: str, example: Example, is_drawn: bool) -> tuple[str, tuple[int | None, bytes | None]]:
-        name = record_id(owner.key, source.name, split, example)
+    def one(split: str, example: Example, is_drawn: bool) -> tuple[str, tuple[int | None, bytes | None, bytes]]:
+        name = record_id(split, example)
         label = example.label if source.label_names is not None else None
         if not is_drawn:
-            return name, (label, None)
+            return name, (label, None, digest(example))
         try:
             image = decode_image(example.image) if isinstance(example.image, bytes) else example.image
-            return name, (label, _digest(deidentify(match_channels(image, channels), name)))
+            return name, (label, _digest(deidentify(match_channels(image, channels), name)), digest(example))
         except DeidError:
-            return name, (label, b"")  # It failed then too, or the record will be found to differ.
+            return name, (label, b"", digest(example))  # It failed then too, or the record will be found to differ.
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return dict(result for split in source.splits for result in _in_chunks(pool, one, _drawn(source, split, owner)))
@@ -332,13 +343,6 @@ def _digest(image: np.ndarray) -> bytes:
 
 def _read(path: epath.Path, file_format: str) -> Iterator[bytes]:
     """Yields a shard's records; raises DeidError where one is damaged."""
-    if file_format == "array_record":
-        from array_record.python import array_record_module
-
-        try:
-            reader = array_record_module.ArrayRecordReader(os.fspath(path))
-            yield from (reader.read([k])[0] for k in range(reader.num_records()))
-        except (ValueError, RuntimeError, IndexError, OSError) as error:
-            raise DeidError(f"a record can't be read: {str(error).splitlines()[0]}") from error
-        return
-    yield from read_records(path)
+    if file_format not in READERS:
+        raise DeidError(f"files of the format {file_format} can't be read, only {' and '.join(READERS)}")
+    return READERS[file_format](path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from tests.data.made import FACTS, NAME, make_dataset, picture, serialized
 from tfdeid import DeidConfig, Deidentifier, DeidError
-from tfdeid.data.batches import DataConfig, ImageData, check_same_content
+from tfdeid.data.batches import DataConfig, ImageData, check_testable, check_trainable, read
+from tfdeid.data.same_content import check_same_content
 
 
 def all_of(batches) -> tuple[np.ndarray, np.ndarray]:
@@ -133,6 +136,118 @@ def test_values_are_checked():
         with pytest.raises(DeidError, match=next(iter(bad))):
             DataConfig(**bad)
     assert DataConfig(shift="1e-1").shift == 0.1  # So YAML gives it.
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+def test_examples_without_labels_are_counted_in_the_part_that_is_chosen(tmp_path, file_format):
+    make_dataset(tmp_path, {"train": [0, 1, 2, 0, -1, 1, -1, 2, 0, -1], "test": [-1, -1]}, file_format=file_format)
+    config = DataConfig(NAME, str(tmp_path))
+    counts = {"train": 3, "train[:4]": 0, "train[4:7]": 2, "train[5:6]": 0, "train[-2:]": 1, "train[1:5]+test": 3, "test": 2}
+    assert {split: ImageData(config, split).unlabelled for split in counts} == counts
+    check_trainable(ImageData(config, "train[:4]"))
+    with pytest.raises(
+        DeidError, match=r"3 of the 10 in split 'train' of made_deid\S* have none \(-1\).*another --train_split"
+    ):
+        check_trainable(ImageData(config, "train"))
+    check_testable(ImageData(config, "train"), "--split")
+    with pytest.raises(DeidError, match=r"all 2 in split 'test' of made_deid\S* have none \(-1\).*another --split"):
+        check_testable(ImageData(config, "test"), "--split")
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        (3, "one of the 3 classes, or -1 for none, it is 3"),
+        (-2, "it is -2"),
+        (None, "it is missing"),
+        (b"\xff no example", "no record of a TFDS dataset"),
+    ],
+)
+def test_a_label_that_cannot_be_names_its_record(tmp_path, record, message):
+    make_dataset(tmp_path, {"train": [0, 1, 2, 0, record, 1]})
+    for split in ("train", "train[1:]", "train[4:]"):
+        with pytest.raises(DeidError, match=rf"tfrecord-00001-of-00002, record 1: .*{message}.* Copy or make"):
+            _ = ImageData(DataConfig(NAME, str(tmp_path)), split).unlabelled
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+def test_a_file_with_fewer_records_than_its_metadata_say(tmp_path, file_format):
+    folder = make_dataset(tmp_path, {"train": [0, 1, 2, 0], "test": [0, 1]}, file_format=file_format)
+    (folder / f"{NAME}-test.{file_format}-00000-of-00002").replace(folder / f"{NAME}-train.{file_format}-00000-of-00002")
+    with pytest.raises(DeidError, match=rf"made_deid-train.{file_format}-00000-of-00002, record .: it (breaks off|has only 1)"):
+        _ = ImageData(DataConfig(NAME, str(tmp_path)), "train").unlabelled
+
+
+def test_another_file_format_is_refused(tmp_path):
+    info = make_dataset(tmp_path, {"train": [0, 1]}) / "dataset_info.json"
+    info.write_text(info.read_text().replace('"fileFormat": "tfrecord"', '"fileFormat": "parquet"'))
+    with pytest.raises(DeidError, match="stored as parquet; a dataset must be stored as tfrecord or array_record"):
+        ImageData(DataConfig(NAME, str(tmp_path)), "train")
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+@pytest.mark.parametrize("image", [b"no image", picture(0)[:60], b"", picture(0, side=31)], ids=["text", "cut", "empty", "31"])
+def test_an_image_that_cannot_be_is_named(tmp_path, image, file_format):
+    records = [0, 1, 2, 0, 1, serialized(1, image), 2, 1]
+    make_dataset(tmp_path, {"train": records}, file_format=file_format, shards=3)
+    for cache in (False, True):
+        data = ImageData(DataConfig(NAME, str(tmp_path), cache=cache), "train[1:]")
+        for batches in (data.train_batches(7, 0, 0), data.test_batches(2)):
+            with pytest.raises(
+                DeidError, match=rf"{NAME}-train.{file_format}-00001-of-00003, record 2: .*Copy or make"
+            ) as error:
+                list(read(batches, data))
+            assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_damaged_after_its_labels_were_read_is_named(tmp_path):
+    for file_format in ("tfrecord", "array_record"):
+        folder = make_dataset(tmp_path / file_format, {"train": [0, 1, 2, 0]}, file_format=file_format)
+        data = ImageData(DataConfig(NAME, str(tmp_path / file_format)), "train")
+        assert data.unlabelled == 0
+        path = folder / f"{NAME}-train.{file_format}-00001-of-00002"
+        path.write_bytes(path.read_bytes()[:600] + b"?" + path.read_bytes()[601:])
+        with pytest.raises(DeidError, match=f"{path.name}, record 0: (?!.*Traceback).*Copy or make"):
+            list(read(data.train_batches(4, 0, 0), data))
+
+
+@pytest.mark.parametrize("cache", [False, True])
+@pytest.mark.parametrize("split", ["train", "train[13:77]"])
+def test_both_file_formats_give_the_same_batches(tmp_path, split, cache):
+    labels = [k % 3 for k in range(100)]
+    both = []
+    for file_format in ("tfrecord", "array_record"):
+        folder = tmp_path / f"{file_format} [1]*? {{a,b}} é"  # Nothing in it is a pattern.
+        make_dataset(folder, {"train": labels}, file_format=file_format, shards=4)
+        config = DataConfig(NAME, str(folder), shuffle_buffer=20, cache=cache)
+        data = ImageData(config, split)
+        batches = [data.test_batches(16), *(data.train_batches(16, 5, epoch) for epoch in range(2))]
+        both.append([all_of(one) for one in batches])
+    for (images, labels), (others, theirs) in zip(*both, strict=True):
+        np.testing.assert_array_equal(images, others)
+        np.testing.assert_array_equal(labels, theirs)
+    assert not np.array_equal(both[0][1][0], both[0][2][0])  # Epochs have orders of their own.
+
+
+@pytest.mark.parametrize(
+    ("trained", "tested", "message"),
+    [
+        ({}, {"bend": False, "seed": 0}, None),
+        ({"bend": False, "input_size": 50}, {}, None),
+        ({"later": 1}, {"later": 1}, None),
+        ({}, {"bend": True}, "same parameters as .*: its bend is True, not False"),
+        ({"colors": "keyed"}, {}, "its colors is 'own', not 'keyed'"),
+        ({}, {"later": 1}, "only one of .* has the parameter 'later'"),
+        ({"later": None}, {}, "only one of .* has the parameter 'later'"),
+        ({"later": 1}, {"later": 2}, "its later is 2, not 1"),
+    ],
+)
+def test_a_parameter_that_an_earlier_version_did_not_have_has_its_default(tmp_path, trained, tested, message):
+    facts = [{**FACTS, "deid": {**FACTS["deid"], **more}} for more in (trained, tested)]
+    make_dataset(tmp_path, {"test": [0, 1]}, facts=facts[1])
+    data = ImageData(DataConfig(NAME, str(tmp_path)), "test")
+    with pytest.raises(DeidError, match=message) if message else contextlib.nullcontext():
+        check_same_content(facts[0], (32, 1), ["a", "b", "c"], data)
 
 
 def test_what_a_network_cannot_be_tested_on_is_refused(config, faces, faces_of_another_key):

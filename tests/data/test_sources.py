@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from PIL import Image
 from skimage.data import lfw_subset
 
 from tfdeid.data.sources import SourceConfig, open_source
-from tfdeid.errors import DeidError, DeidWarning
+from tfdeid.errors import DeidError
 from tfdeid.image import decode_image, encode_png
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "tfds"
@@ -41,6 +42,8 @@ def pixel(value, channels=3):
 @pytest.mark.parametrize(
     ("config", "match"),
     [
+        ({"classes": [True, False]}, r"must be a list of names, got \[True, False\]"),
+        ({"label_feature": 3}, "label_feature must be a feature's name, got 3"),
         ({"dataset": ""}, "must name a dataset"),
         ({"dataset": "folder:"}, "must name a dataset"),
         ({"splits": ()}, "at least one"),
@@ -64,10 +67,15 @@ def test_config_takes_lists_and_lone_names_and_can_be_hashed():
 
 
 def test_selection_is_what_determines_the_examples():
-    assert SourceConfig(splits=("train",), class_seed=3).selection() == {}
+    assert SourceConfig(splits=("train",), class_seed=3).selection(2) == {}
     config = SourceConfig(num_classes=2, class_seed=3, split_sizes={"train": 4}, limit=5)
-    assert config.selection() == {"num_classes": 2, "class_seed": 3, "split_sizes": {"train": 4}, "limit": 5}
-    json.dumps(SourceConfig(classes=("a", 1)).selection())
+    assert config.selection(2) == {"num_classes": 2, "class_seed": 3, "split_sizes": {"train": 4}, "limit": 5}
+    json.dumps(SourceConfig(classes=("a", 1)).selection(2))
+    chosen = SourceConfig("made", image_feature="a/b", label_feature="none", limit=3, class_seed=7)
+    assert chosen.selection(2) == {"limit": 3, "class_seed": 7, "image_feature": "a/b", "label_feature": "none"}
+    for version, config in ((1, SourceConfig(first=4)), (2, SourceConfig(first=4)), (2, chosen)):
+        facts = {"source_selection": config.selection(version), "algorithm_version": version}
+        assert SourceConfig(config.dataset).selecting_as(facts) == config
 
 
 def test_importing_is_light():
@@ -112,6 +120,20 @@ def test_classes_are_renumbered_in_the_original_order():
     assert both.label_names == ["face", "nonface"] and both.splits == {"train": 160, "test": 40}
 
 
+def test_a_name_wins_over_an_index(tmp_path):
+    for name in ("0", "1", "7", "no"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(pixel(0))
+
+    def chosen(*classes):
+        return open_source(SourceConfig(f"folder:{tmp_path}", classes=classes)).label_names
+
+    assert chosen("7", "no") == ["7", "no"] and chosen(1) == ["1"] and chosen(7) == ["7"]
+    assert chosen(2) == chosen("2") == ["7"] and chosen("3") == ["no"]  # No class has such a name.
+    for wrong in ("02", "4", -1, "²", "1.0"):
+        fails(f"unknown class {str(wrong)!r}", dataset=f"folder:{tmp_path}", classes=(wrong,))
+
+
 def test_unknown_choices():
     fails("unknown class 'fase'. Did you mean 'face'", classes=("fase",))
     fails("unknown class '2'", classes=(2,))
@@ -152,10 +174,26 @@ def test_split_sizes_draw_disjoint_examples_in_source_order():
     assert [e.index for e in read_all(again, "b")] != indices["b"]
 
 
-def test_limit_takes_the_first():
-    source = open_source(SourceConfig(classes=(1,), limit=7))
+def test_limit_draws_from_each_class_alike():
+    source = open_source(SourceConfig(limit=7))
+    assert source.splits == {"train": 7, "test": 7}
+    examples = read_all(source, "train")
+    assert sorted(e.label for e in examples) in ([0] * 3 + [1] * 4, [0] * 4 + [1] * 3)
+    assert [e.index for e in examples] == [15, 22, 37, 97, 103, 113, 145]  # never to change
+    assert "limit 7: 7 of train, 7 of test, drawn by class_seed 0, as many of each class as can be" in source.notes
+    others = open_source(SourceConfig(limit=7, class_seed=1))
+    assert [e.index for e in read_all(others, "train")] != [e.index for e in examples]
+    # All of a split that has no more, and classes that have fewer give way to the others.
+    assert open_source(SourceConfig(limit=1000)).splits == {"train": 160, "test": 40}
+    assert [e.label for e in read_all(open_source(SourceConfig(limit=150)), "train")].count(0) == 75
+
+
+def test_the_first_are_taken_as_limit_did_until_algorithm_version_1():
+    source = open_source(SourceConfig(classes=(1,), first=7))
     assert source.splits == {"train": 7, "test": 7}
     assert [e.index for e in read_all(source, "train")] == list(range(80, 87))
+    facts = {"source_selection": {"classes": ["nonface"], "limit": 7}}
+    assert SourceConfig().selecting_as(facts) == SourceConfig(classes=("nonface",), first=7)
 
 
 def test_a_pickled_source_reads_the_same():
@@ -179,10 +217,13 @@ def test_folder_with_splits_and_classes(tmp_path):
     write(root, "train/dog/b.png", "train/dog/a.JPG", "train/cat/1.png", "test/dog/x.png", "test/emu/x.webp")
     write(root, "train/cat/notes.txt", ".hidden/a.png", "train/dog/.b.png", "train/README", data=b"")
     (root / "train" / "empty").mkdir()
-    with pytest.warns(DeidWarning, match=r"1 \.txt, 1 without extension"):
-        source = open_source(SourceConfig(f"folder:{root}"))
+    source = open_source(SourceConfig(f"folder:{root}"))
     assert source.name == "my_data_2" and source.splits == {"test": 2, "train": 3}
     assert source.label_names == ["cat", "dog", "emu"]
+    assert source.notes == [
+        f"left out of {root}: files that are no images by their extension: 1 .txt, 1 without extension; "
+        "2 hidden, by names that start with a dot; folders without images: empty"
+    ]
     examples = read_all(source, "train")
     assert [(e.source_id, e.label, e.index) for e in examples] == [
         ("train/cat/1.png", 0, 0),
@@ -245,6 +286,59 @@ def test_wrong_folders(tmp_path):
     fails("images at several levels", dataset=dataset)
     write(tmp_path, "cat/sub/deep/a.png")
     fails("too deep", dataset=dataset)
+
+
+def test_what_can_not_be_read_is_left_out_and_said(tmp_path, monkeypatch):
+    write(tmp_path, "cat/a.png", "lost+found/b.png", "dog/c.heic", "dog/d.HEIC", "dog/e.png.part")
+    scan = os.scandir
+
+    def refuse(path):
+        if os.fspath(path).endswith("lost+found"):
+            raise PermissionError(13, "Permission denied")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    source = open_source(SourceConfig(f"folder:{tmp_path}"))
+    assert source.splits == {"train": 1} and source.label_names == ["cat"]
+    assert source.notes == [
+        f"left out of {tmp_path}: files that are no images by their extension: 2 .heic, 1 .part; folders without images: dog; "
+        "folders that can't be read: lost+found (Permission denied)"
+    ]
+    monkeypatch.setattr(os, "scandir", lambda path: refuse(f"{path}/lost+found"))
+    fails("can't be read: Permission denied", dataset=f"folder:{tmp_path}")
+
+
+def test_a_pipe_named_like_an_image_is_named_and_not_waited_for(tmp_path):
+    write(tmp_path, "cat/a.png")
+    os.mkfifo(tmp_path / "cat/b.png")
+    source = open_source(SourceConfig(f"folder:{tmp_path}"))
+    with pytest.raises(DeidError, match=r"cat/b\.png has the name of an image and can't be read: it is no regular file"):
+        _ = source.version
+    with pytest.raises(DeidError, match=r"image cat/b\.png .*can't be read"):
+        read_all(source, "train")
+
+
+def test_names_that_are_no_utf_8(tmp_path):
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.mkdir(folder)
+    with open(folder + b"/\xff.png", "wb") as file:
+        file.write(pixel(1))
+    source = open_source(SourceConfig(f"folder:{tmp_path}"))
+    assert len(source.version) == 16
+    (example,) = read_all(source, "train")
+    assert os.fsencode(example.source_id) == b"caf\xe9/\xff.png"
+
+
+@pytest.mark.parametrize("way", ["relative", "~", "file://", "brackets"])
+def test_ways_to_write_a_folder(tmp_path, monkeypatch, way):
+    place = tmp_path / ("my scans [2024] {a}*?" if way == "brackets" else "my scans")
+    write(place, "cat/a.png")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    path = {"relative": "my scans", "~": "~/my scans", "file://": f"file://{tmp_path}/my%20scans", "brackets": str(place)}[way]
+    source = open_source(SourceConfig(f"folder:{path}"))
+    assert source.splits == {"train": 1} and source.version
+    fails("foo:// can't be used here", dataset="folder:foo://bucket/scans")
 
 
 def test_a_vanished_file_is_named(tmp_path):

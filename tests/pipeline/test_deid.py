@@ -30,11 +30,11 @@ def read(data_dir, name: str, split: str) -> list[dict]:
 def check_against_source(records: list[dict], source_config: SourceConfig, split: str, config: DeidConfig, key: Key) -> None:
     """Compares every record with the de-identified image of the source that its id belongs to."""
     source = open_source(source_config)
-    deidentify = Deidentifier(config, key)
+    deidentify, record_id = Deidentifier(config, key), source.record_ids(key, config.algorithm_version)
     found = {record["id"].decode(): record for record in records}
     assert len(found) == len(records) == source.splits[split]
     for example in source.read(split, 0, source.splits[split]):
-        record = found[key.hmac(source.name, split, example.source_id)[:16].hex()]
+        record = found[record_id(split, example)]
         image = decode_image(example.image) if isinstance(example.image, bytes) else example.image
         expected = deidentify(match_channels(image, record["image"].shape[2]))
         np.testing.assert_array_equal(record["image"], expected)

@@ -19,6 +19,7 @@ from beam import shards
 from beam.deid import run
 from beam.job import ShardTask
 from tfdeid import DeidError, Key
+from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.errors import DeidWarning
 
 PIXELS = np.random.RandomState(1).randint(0, 256, (30, 40, 4), np.uint8)
@@ -93,7 +94,11 @@ def test_failures_within_the_ratio_are_accepted(deid, mixed, tmp_path, home, key
     assert not [name for name in {**READABLE, **BROKEN} if name.encode() in everything]
     (report,) = (tmp_path / "out" / FOLDER / "_shards").iterdir()
     ids = {record_id for record_id, _ in json.loads(report.read_text())["failures"]}
-    assert ids == {Key.load(key_path).hmac("scans", "train", entry["source_id"])[:16].hex() for entry in listed(home)}
+    source = open_source(SourceConfig(f"folder:{mixed}"))
+    record_id = source.record_ids(Key.load(key_path), 2)
+    names = {record_id("train", one): one.source_id for one in source.read("train", 0, 16)}
+    assert {names[one] for one in ids} == {entry["source_id"] for entry in listed(home)}
+    assert ids == {entry["id"] for entry in listed(home)}
 
 
 @pytest.mark.parametrize("damage", ["cut", "a flipped byte"])

@@ -47,7 +47,7 @@ def test_a_dataset_in_each_mode(deid, tmp_path, key_path, capsys, options, said)
     found = records(tmp_path / "out", name)
     source, deidentify = open_source(SourceConfig()), Deidentifier(config, key)
     for example in source.read("test", 0, 8):
-        image_id = key.hmac(source.name, "test", example.source_id)[:16].hex()
+        image_id = source.record_ids(key, config.algorithm_version)("test", example)
         image = decode_image(example.image) if isinstance(example.image, bytes) else example.image
         np.testing.assert_array_equal(found[image_id], deidentify(image, image_id))
     flags = " ".join(f"--{name} {str(value).lower() if value is True else value}" for name, value in options.items())
@@ -67,8 +67,8 @@ def test_a_dataset_in_each_mode(deid, tmp_path, key_path, capsys, options, said)
 
 def test_a_dataset_of_the_paper_keeps_the_identity_it_had_before_there_were_modes():
     key = Key(base64.b64encode(bytes(range(32))))
-    source, names = SourceConfig(limit=4), ("face", "nonface")
-    job = Job(source, DeidConfig(), "key", key.fingerprint, "", "x_deid", "tfrecord", 1, names, "lfw_subset", "1")
+    source, names, config = SourceConfig(first=4), ("face", "nonface"), DeidConfig(algorithm_version=1)
+    job = Job(source, config, "key", key.fingerprint, "", "x_deid", "tfrecord", 1, names, "lfw_subset", "1")
     assert [task.identity[:16] for task in plan_shards(job, open_source(source), key)] == [
         "c0af99534e92a63f",
         "011fc11327f390bf",

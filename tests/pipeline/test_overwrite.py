@@ -169,7 +169,10 @@ def test_a_job_that_is_described_removes_nothing(old, key, tmp_path):
     job = Job(source, config, str(key), fingerprint, place, "lfw_subset_deid", "tfrecord", 1, names, "lfw_subset", "1.0.0")
     tasks = plan_shards(job, open_source(source), Key.load(key))
     before = local_files(tmp_path / "out")
-    assert output.decide(job, tasks, "overwrite", changes=False) == (dataclasses.replace(job, replaces=True), tasks)
+    assert output.decide(job, tasks, "overwrite", changes=False, find_changed=lambda reports: set()) == (
+        dataclasses.replace(job, replaces=True),
+        tasks,
+    )
     assert local_files(tmp_path / "out") == before
 
 

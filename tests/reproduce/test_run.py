@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from tests.attack.made import findings
 from tfdeid import DeidConfig, DeidError, Key
 from tfdeid.cli import main
 from tfdeid.data.draw import draw_images
@@ -104,6 +105,17 @@ def test_attacks_are_kept_until_there_are_other_attackers(shared_tfds, tmp_path,
     assert Workshop(tmp_path, str(shared_tfds), str(key_path)).result(part) == found
     cheap.append("hog")
     assert not workshop.is_kept(part)
+
+
+def test_a_part_whose_attacker_failed_is_none(monkeypatch):
+    for name, value in (
+        ("draw_images", []),
+        ("make_case", None),
+        ("attack", findings(failed={"learned_linkage": "it diverged."})),
+    ):
+        monkeypatch.setattr(attacking, name, lambda *_, value=value, **__: value)
+    with pytest.raises(DeidError, match="attackers failed.* learned_linkage: it diverged."):
+        attacking.run(Attacking(SMALL, 20, 10), Key.generate(), None)
 
 
 def test_attackers_know_the_records_alone():

@@ -18,7 +18,10 @@ from tfdeid.schemes.keystream import KeyStream
 RANDOM = np.random.RandomState(0)
 KEY = Key.generate()
 # Digests of small encrypted images under the fixed key.
-PINNED = ["4dbffe06cedf63d3", "be72ad95007c2290", "66230ed20f0960bf"]
+PINNED = {
+    1: ["4dbffe06cedf63d3", "be72ad95007c2290", "66230ed20f0960bf"],
+    2: ["11356a096685acd0", "71d7f62a890d6869", "372fd1e84e51910a"],
+}
 
 
 def scheme(size: int, key: Key = KEY, **values) -> BlockShuffle:
@@ -41,11 +44,12 @@ def test_decryption_gives_the_image_back(scope, data):
     np.testing.assert_array_equal(image, before)
 
 
+@pytest.mark.parametrize(("version", "whose"), [(1, ""), (2, ", input size 12")])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_pixels_are_the_papers(fixed_key, channels):
+def test_pixels_are_the_papers(fixed_key, channels, version, whose):
     """Block by block, as lists of half-bytes."""
     size, image, count = 12, image_of(12, channels), 32 * channels
-    stream = KeyStream(fixed_key, f"block_shuffle v1, {channels} channels")
+    stream = KeyStream(fixed_key, f"block_shuffle v1, {channels} channels{whose}")
     reverse, order = stream.bits(count), stream.permutation(count)
     expected = np.empty_like(image)
     for top in range(0, size, 4):
@@ -56,7 +60,7 @@ def test_pixels_are_the_papers(fixed_key, channels):
             halves = [halves[place] for place in order]
             joined = [16 * upper + lower for lower, upper in zip(halves[: count // 2], halves[count // 2 :], strict=True)]
             expected[top : top + 4, left : left + 4] = np.array(joined).reshape(4, 4, channels)
-    np.testing.assert_array_equal(scheme(size, fixed_key).encrypt(image), expected)
+    np.testing.assert_array_equal(scheme(size, fixed_key, algorithm_version=version).encrypt(image), expected)
 
 
 @pytest.mark.parametrize("scope", ["dataset", "image"])
@@ -83,11 +87,27 @@ def test_every_half_comes_from_one_place_and_about_half_are_reversed():
     assert len(places) == 96
 
 
-def test_same_key_same_pixels_in_every_process(fixed_key):
+@pytest.mark.parametrize("version", PINNED)
+def test_same_key_same_pixels_in_every_process(fixed_key, version):
     image = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
-    shared, gray = scheme(8, fixed_key).encrypt(image), scheme(8, fixed_key).encrypt(image[..., :1])
-    own = scheme(8, fixed_key, key_scope="image").encrypt(image, "a")
-    assert [hashlib.sha256(each.tobytes()).hexdigest()[:16] for each in (shared, gray, own)] == PINNED
+    shared, gray = (
+        scheme(8, fixed_key, algorithm_version=version).encrypt(image),
+        scheme(8, fixed_key, algorithm_version=version).encrypt(image[..., :1]),
+    )
+    own = scheme(8, fixed_key, key_scope="image", algorithm_version=version).encrypt(image, "a")
+    assert [hashlib.sha256(each.tobytes()).hexdigest()[:16] for each in (shared, gray, own)] == PINNED[version]
+
+
+@pytest.mark.parametrize("scope", ["dataset", "image"])
+def test_masks_of_two_sizes_have_nothing_in_common(fixed_key, scope):
+    """Until algorithm version 1 the draws for the smaller one were the first of those for the larger."""
+
+    def bits(size: int, version: int) -> np.ndarray:
+        made = scheme(size, fixed_key, key_scope=scope, algorithm_version=version)
+        return made.encrypt(np.zeros((size, size, 3), np.uint8), "a")[:4, :4]
+
+    equal = {version: (bits(8, version) == bits(16, version)).mean() for version in (1, 2)}
+    assert equal[1] == 1 and equal[2] < 0.8
 
 
 def test_another_key_and_another_image_give_other_pixels():

@@ -19,7 +19,7 @@ from tfdeid.schemes.negative_positive import NegativePositive
 RANDOM = np.random.RandomState(0)
 KEY = Key.generate()
 # Digests of small encrypted images under the fixed key.
-PINNED = ["ccdef74bd4cde0c3", "b0519284f13e7ba7"]
+PINNED = {1: ["ccdef74bd4cde0c3", "b0519284f13e7ba7"], 2: ["702d018393307d93", "9da4683057d1b1b2"]}
 
 
 def scheme(size: int, key: Key = KEY, **values) -> NegativePositive:
@@ -51,10 +51,11 @@ def test_decryption_gives_the_image_back(scope, data):
     np.testing.assert_array_equal(image, before)
 
 
-def test_pixels_are_the_papers(fixed_key):
+@pytest.mark.parametrize(("version", "whose"), [(1, ""), (2, ", input size 7")])
+def test_pixels_are_the_papers(fixed_key, version, whose):
     """Pixel by pixel, with bits by channel, then pixel, and after them the orders."""
     size, image = 7, image_of(7)
-    stream = KeyStream(fixed_key, "negative_positive v1, 3 channels")
+    stream = KeyStream(fixed_key, f"negative_positive v1, 3 channels{whose}")
     bits, orders = stream.bits(3 * size * size), stream.below(6, size * size)
     expected = np.empty_like(image)
     for pixel, (y, x) in enumerate(itertools.product(range(size), range(size))):
@@ -64,7 +65,7 @@ def test_pixels_are_the_papers(fixed_key):
             values[name] = 255 - p if bits[channel * size * size + pixel] else p
         order = ("RGB", "GRB", "RBG", "GBR", "BRG", "BGR")[orders[pixel]]
         expected[y, x] = [values[name] for name in order]
-    np.testing.assert_array_equal(scheme(size, fixed_key).encrypt(image), expected)
+    np.testing.assert_array_equal(scheme(size, fixed_key, algorithm_version=version).encrypt(image), expected)
 
 
 def test_half_of_the_values_are_negated_and_all_orders_are_as_frequent():
@@ -86,11 +87,12 @@ def test_negation_does_not_tell_the_order():
         assert abs(negated[..., 0][where].mean() - 1 / 2) < 5 / (2 * np.sqrt(where.sum()))
 
 
-def test_same_key_same_pixels_in_every_process(fixed_key):
+@pytest.mark.parametrize("version", PINNED)
+def test_same_key_same_pixels_in_every_process(fixed_key, version):
     image = np.arange(6 * 6 * 3, dtype=np.uint8).reshape(6, 6, 3)
-    shared = scheme(6, fixed_key).encrypt(image)
-    own = scheme(6, fixed_key, key_scope="image").encrypt(image, "a")
-    assert [hashlib.sha256(each.tobytes()).hexdigest()[:16] for each in (shared, own)] == PINNED
+    shared = scheme(6, fixed_key, algorithm_version=version).encrypt(image)
+    own = scheme(6, fixed_key, key_scope="image", algorithm_version=version).encrypt(image, "a")
+    assert [hashlib.sha256(each.tobytes()).hexdigest()[:16] for each in (shared, own)] == PINNED[version]
 
 
 def test_another_key_and_another_image_give_other_pixels():

@@ -54,7 +54,7 @@ def read_image(data: bytes) -> str:
 
 def record_reader(folder: pathlib.Path) -> Callable[[bytes], str]:
     """Returns a function that reads a TFRecord file as the shard of a TFDS dataset, and makes ids of the examples."""
-    from tfdeid.data.example import record_id
+    from tfdeid.data.example import RecordIds
     from tfdeid.data.metadata import make_features, write_metadata
     from tfdeid.data.sources import SourceConfig, open_source
     from tfdeid.errors import DeidError
@@ -82,7 +82,7 @@ def record_reader(folder: pathlib.Path) -> Callable[[bytes], str]:
         try:
             for example in source.read("train", 0, count):
                 assert isinstance(example.image, bytes) and example.label in (-1, 0, 1, 2)
-                assert len(record_id(key, "fuzzed", "train", example)) == 32
+                assert len(RecordIds(key, "fuzzed", "1", 2)("train", example)) == 32
                 read_image(example.image)
         except DeidError:
             return "refused"

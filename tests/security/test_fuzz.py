@@ -12,7 +12,7 @@ from PIL import Image
 from tests.security import fuzz
 from tests.security.mutations import framed, image_case, records_case, run_length_bmp, whole_images, whole_records
 from tfdeid import DeidError, Key
-from tfdeid.data.example import Example, record_id
+from tfdeid.data.example import Example, RecordIds
 from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.image import ImageError, decode_image
 
@@ -156,7 +156,8 @@ def test_a_feature_that_is_no_image_or_label_is_one_clear_error(reader, features
 def test_an_id_that_is_no_utf_8_counts_as_its_bytes(reader):
     example = reader(framed(_example(image=b"", label=0, id=b"\xff\xfe")) * 6)[0]
     key = Key.generate()
-    assert record_id(key, "fuzzed", "train", example) == key.hmac("fuzzed", "train", b"\xff\xfe")[:16].hex()
+    expected = key.hmac("record", "fuzzed", "1", "train", b"\xff\xfe", "0")[:16].hex()
+    assert RecordIds(key, "fuzzed", "1", 2)("train", example) == expected
 
 
 def test_the_command_counts_and_ends_well():

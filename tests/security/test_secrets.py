@@ -31,7 +31,6 @@ from beam.transforms import DeidentifyFn
 from tests.conftest import ROOT
 from tests.security.forms import Secrets
 from tfdeid import DeidConfig, Deidentifier, DeidError, Key
-from tfdeid.data.example import record_id
 from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.image import decode_image, to_grayscale
 from tfdeid.schemes.keystream import KeyStream
@@ -224,9 +223,10 @@ def secrets_of_mode(key: Key, config: DeidConfig, ids: Iterable[str]) -> Secrets
     """Returns the secrets of some images in a mode: their tables, and the keys that these are made with."""
     scheme, labels = Structural(config, key), []
     if config.key_scope == "image":
-        labels = [f"image {image_id}" for image_id in ids]
+        labels = [f"image {config.image_label(image_id)}" for image_id in ids]
     elif config.pool_size:
-        labels = [f"table {index} of a pool of {config.pool_size}" for index in range(config.pool_size)]
+        tables = [config.image_label(f"{index}") for index in range(config.pool_size)]
+        labels = [f"table {table} of a pool of {config.pool_size}" for table in tables]
     derived = {label: key.derive(f"structural v1, {label}") for label in labels}
     if config.axes == "independent":
         parents = derived or {"all": key}
@@ -259,10 +259,10 @@ def test_no_table_of_a_mode_is_shown_or_left(place, capfd, mode):
     assert all(secrets.found_in(leak) for leak in leaks.values())
 
 
-def numbers_of_images(key: Key, ids: Iterable[str]) -> dict[str, bytes]:
+def numbers_of_images(key: Key, config: DeidConfig, ids: Iterable[str]) -> dict[str, bytes]:
     """Returns the forms that an image's draws may have got anywhere in: as drawn, as numbers, as an array, as their subkey."""
     found = {}
-    for label in [f"{what} of image {image_id}" for image_id in ids for what in ("bend", "levels")]:
+    for label in [f"{what} of image {config.image_label(image_id)}" for image_id in ids for what in ("bend", "levels")]:
         drawn = KeyStream(key, f"structural v1, {label}").shares(4)
         found |= {f"subkey, {label}": key.subkey(f"structural v1, {label}"), f"array, {label}": drawn[:2].tobytes()}
         for number in (*drawn.tolist(), *(2 * drawn - 1).tolist()):
@@ -283,7 +283,7 @@ def test_draws_of_images_are_not_shown_or_left_but_colours_are_no_secret(place, 
     shown = {"variables": with_locals(caught.value), "repr": repr((holders, [vars(holder) for holder in holders]))}
     artefacts = {"stdout": said.out, "stderr": said.err, **shown, **place.files()}
     check(Secrets(key, high=26.0), artefacts)
-    secrets = numbers_of_images(key, ids)
+    secrets = numbers_of_images(key, config, ids)
     for name, content in artefacts.items():
         data = content.encode() if isinstance(content, str) else content
         assert not [secret for secret, form in secrets.items() if form in data], name
@@ -372,7 +372,8 @@ def ids_of(key: Key, limit: int = 6) -> dict[str, tuple[str, int, str]]:
     """Returns record id -> (source id, index, split) of the sample's first examples."""
     source = open_source(SourceConfig(limit=limit))
     examples = ((split, e) for split, size in source.splits.items() for e in source.read(split, 0, size))
-    return {record_id(key, source.name, split, e): (e.source_id, e.index, split) for split, e in examples}
+    record_id = source.record_ids(key, 2)
+    return {record_id(split, e): (e.source_id, e.index, split) for split, e in examples}
 
 
 def stored_ids(place: Place) -> set[str]:

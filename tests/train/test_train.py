@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from beam.deid import run as deid
 from tests.train.conftest import QUICK
 from tfdeid import DeidError
 from tfdeid.data.batches import DataConfig, ImageData
@@ -113,6 +114,22 @@ def test_what_cannot_be_trained_is_refused_and_may_be_mended_in_place(faces_conf
             train(faces_config, TrainConfig(**{**QUICK, **how}), str(tmp_path / "run"))
 
 
+def test_array_record_gives_the_same_weights(finished, faces, tmp_path):
+    """The same records in the same order, in files of the other format."""
+    options = ["--file_format=array_record", f"--key={faces / 'key'}", "--num_shards=3", "--output_size=32"]
+    assert deid(["--runner=FnApiRunner", f"--output_dir={tmp_path}", *options]) == 0
+    done = train(DataConfig("lfw_subset_deid", str(tmp_path)), TrainConfig(**QUICK), str(tmp_path / "run"))
+    one, other = (tf.train.load_checkpoint(run.checkpoint()) for run in (finished, done))
+    names = [name for name in one.get_variable_to_shape_map() if name.startswith("network")]
+    assert len(names) > 20
+    for name in names:
+        np.testing.assert_array_equal(one.get_tensor(name), other.get_tensor(name), err_msg=name)
+    assert evaluate([str(done.path)]) == 0
+    # Tested on each other's data, too.
+    assert evaluate([str(finished.path), f"--data_dir={tmp_path}", f"--output_dir={tmp_path}"]) == 0
+    assert json.loads((tmp_path / "evaluation.json").read_text())["accuracy"] == done.history[-1]["test_accuracy"]
+
+
 def test_a_loss_that_is_no_number_is_one_clear_error(faces_config, tmp_path):
     with pytest.raises(DeidError, match=r"loss must be a finite number.*epoch [12]\b.*lower learning rate"):
         train(faces_config, TrainConfig(**{**QUICK, "schedule": "2 x 1e30"}), str(tmp_path / "run"))
@@ -135,7 +152,9 @@ def test_a_folder_that_cannot_be_one_line(faces_config, tmp_path):
 
 def test_what_is_left_of_the_very_first_write_is_no_hindrance(tmp_path):
     (tmp_path / ".run.json.incomplete-1").touch()
-    assert RunDir.begin(tmp_path, {}, {}).history == []
+    (tmp_path / ".lock").touch()
+    with RunDir.begin(tmp_path, {}, {}) as run_dir:
+        assert run_dir.history == []
 
 
 @pytest.mark.parametrize(
@@ -154,9 +173,11 @@ def test_one_worker_is_the_chief(cluster, task, is_chief):
 
 
 def test_two_processes_at_once_are_refused(faces_config, tmp_path):
-    run_dir = RunDir.begin(tmp_path / "run", {}, {})
-    with run_dir.lock(), pytest.raises(DeidError, match="another process is training"):
-        train(faces_config, TrainConfig(**QUICK), str(tmp_path / "run"))
+    with RunDir.begin(tmp_path / "run", {"first": "run"}, {}):
+        before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "run").iterdir()}
+        with pytest.raises(DeidError, match="another process is training"):
+            train(faces_config, TrainConfig(**QUICK), str(tmp_path / "run"))
+        assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "run").iterdir()} == before
 
 
 def test_workers_without_a_list_of_them_are_refused(monkeypatch):

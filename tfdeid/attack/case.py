@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,14 @@ from etils import epath
 
 from tfdeid.attack.evaluate import NUM_PAIRS, Case
 from tfdeid.attack.view import Image, View
-from tfdeid.data.example import Example, record_id
+from tfdeid.data.draw import Draw, Drawn, attempting, name_of, pixels, tell_damaged
+from tfdeid.data.example import Example, RecordIds
 from tfdeid.data.load import open_builder
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.deidentifier import DeidConfig, Deidentifier
-from tfdeid.errors import DeidError, unknown_name
-from tfdeid.image import decode_image, match_channels
+from tfdeid.errors import DeidError, unknown_name, warn
+from tfdeid.image import match_channels
 from tfdeid.key import Key
 from tfdeid.parallel import parallel_map
 from tfdeid.schemes import KEYLESS_SCHEMES
@@ -68,7 +69,7 @@ def open_case(target: Target, key: Key | None) -> Case:
     facts = read_facts(epath.Path(builder.data_dir))
     if "deid" not in facts:
         raise DeidError(f"{target.dataset} was not made by this tool: its metadata says nothing of a scheme.")
-    config = DeidConfig(**facts["deid"])
+    config = DeidConfig.of_facts(facts)
     if config.scheme in KEYLESS_SCHEMES:
         raise DeidError(f"{target.dataset} is not encrypted (scheme {config.scheme}), so there is nothing to attack.")
     if key is None or key.fingerprint != facts["key_fingerprint"]:
@@ -78,38 +79,34 @@ def open_case(target: Target, key: Key | None) -> Case:
         )
     split = _split(target, builder.info.splits)
     published = open_source(SourceConfig(dataset=target.dataset, data_dir=target.data_dir))
-    selection = facts.get("source_selection", {})
-    whole = SourceConfig(dataset=target.originals, data_dir=target.originals_data_dir)
-    source = open_source(dataclasses.replace(whole, **selection))
+    source = open_source(SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts))
+    if target.originals.startswith("folder:"):
+        for note in source.notes:
+            warn(note)
     if source.name != facts["source"]:
         raise DeidError(f"{target.dataset} was made of {facts['source']}; the originals given are {source.name}.")
     if split not in source.splits:
         raise DeidError(f"{target.originals} has no split {split}: give the originals that the dataset was made of.")
-    drawn = list(_drawn(published, split, target.num_images + NUM_PAIRS, target.seed))
-    channels = builder.info.features["image"].shape[-1]
-    originals = _originals(source, split, {example.source_id for example in drawn}, config, key, channels)
-    missing = [example for example in drawn if example.source_id not in originals]
-    if missing:
-        raise DeidError(
-            f"{len(missing):,} of {len(drawn):,} records are of no example of {target.originals}, split {split}: give the "
-            "originals that the dataset was made of."
-        )
+    shape = builder.info.features["image"].shape
+    prepare = _preparing(config, shape[-1])
+    record_id = source.record_ids(key, config.algorithm_version)
+    pairs, taken = _linked(target, Draw(published, split, target.seed, _decoding(shape)), source, split, record_id, prepare)
     # Where a dataset is small, the attack needs the records more than known plaintext needs all its pairs.
-    num_pairs = min(NUM_PAIRS, len(drawn) // 10)
-    known, drawn = drawn[:num_pairs], drawn[num_pairs:]
-    public = list(_public(source, split, set(originals), target, key))
+    num_pairs = min(NUM_PAIRS, len(pairs) // 10)
+    known, attacked = pairs[:num_pairs], pairs[num_pairs : num_pairs + target.num_images]
+    public = _public(source, split, taken, target, prepare)
     if len(public) < _LEAST:
         raise DeidError(
             f"attackers need at least {_LEAST} public images, and {target.originals} leaves {len(public)} beside the "
-            f"{len(originals):,} that are attacked. Lower num_images."
+            f"{len(taken):,} that are attacked. Lower num_images."
         )
-    labels = [example.label or 0 for example in drawn] if source.label_names is not None else []
+    labels = _labels(one.record.example for one in attacked) if source.label_names is not None else []
     view = View(
-        records=np.stack(parallel_map(_pixels, drawn)),
-        ids=[example.source_id for example in drawn],
+        records=np.stack([one.record.image for one in attacked]),
+        ids=[one.record.example.source_id for one in attacked],
         config=config,
-        public=_prepared(public, config, channels),
-        public_labels=[example.label or 0 for example in public] if labels else [],
+        public=[one.image for one in public],
+        public_labels=_labels(one.example for one in public) if labels else [],
         seed=target.seed,
     )
     about = {
@@ -120,8 +117,8 @@ def open_case(target: Target, key: Key | None) -> Case:
         "key_fingerprint": key.fingerprint,
         "seed": target.seed,
     }
-    pairs = [(originals[example.source_id], _pixels(example)) for example in known]
-    return Case(view, [originals[one] for one in view.ids], labels, pairs, key, about)
+    known_pairs = [(one.original, one.record.image) for one in known]
+    return Case(view, [one.original for one in attacked], labels, known_pairs, key, about)
 
 
 def make_case(
@@ -172,40 +169,89 @@ def _split(target: Target, splits: Iterable[str]) -> str:
     return target.split
 
 
-def _drawn(source: Source, split: str, count: int, seed: int) -> Iterator[Example]:
-    """Yields some examples of a split, in an order drawn by the seed."""
-    size = source.splits[split]
-    numbers = np.random.RandomState(seed).permutation(size)[:count]
-    place = {int(number): k for k, number in enumerate(numbers)}
-    found: list[Example | None] = [None] * len(numbers)
-    for number, example in enumerate(source.read(split, 0, size)):
-        if number in place:
-            found[place[number]] = example
-    yield from (example for example in found if example is not None)
+@dataclasses.dataclass(frozen=True)
+class _Linked:
+    """A record, and the prepared original that the key links it to."""
+
+    record: Drawn
+    original: Image
 
 
-def _originals(source: Source, split: str, wanted: set[str], config: DeidConfig, key: Key, channels: int) -> dict[str, Image]:
-    """Returns the prepared originals of the wanted ids."""
-    named = ((record_id(key, source.name, split, example), example) for example in source.read(split, 0, source.splits[split]))
-    found = {name: example for name, example in named if name in wanted}
-    return dict(zip(found, _prepared(list(found.values()), config, channels), strict=True))
+def _linked(
+    target: Target, draw: Draw, source: Source, split: str, record_id: RecordIds, prepare: Callable[[Example], Image]
+) -> tuple[list[_Linked], set[int]]:
+    """Draws records and finds their originals; where either is damaged, the next record is taken.
+
+    Returns:
+      Records with their originals, in the order of the draw, and the places of these originals in the source's split.
+    """
+    found: list[_Linked] = []
+    taken: set[int] = set()
+    damaged: list[str] = []
+    while drawn := draw.take(target.num_images + NUM_PAIRS - len(found)):
+        originals = _originals(source, split, {one.example.source_id for one in drawn}, record_id)
+        absent = sum(one.example.source_id not in originals for one in drawn)
+        if absent:
+            raise DeidError(
+                f"{absent:,} of {len(drawn):,} records are of no example of {target.originals}, split {split}: give the "
+                "originals that the dataset was made of."
+            )
+        taken |= {number for number, _ in originals.values()}
+        examples = [originals[one.example.source_id][1] for one in drawn]
+        for record, example, original in zip(drawn, examples, parallel_map(attempting(prepare), examples), strict=True):
+            if isinstance(original, DeidError):
+                damaged.append(f"{name_of(split, example)}: {original}")
+            else:
+                found.append(_Linked(record, original))
+    if not found:
+        reason = next(iter([*draw.damaged, *damaged]), "It has none at all.")
+        raise DeidError(f"no record of {target.dataset}, split {split!r}, has an image and an original to decode. {reason}")
+    tell_damaged(draw.damaged, target.dataset)
+    tell_damaged(damaged, target.originals)
+    return found, taken
 
 
-def _public(source: Source, split: str, taken: set[str], target: Target, key: Key) -> Iterator[Example]:
-    """Yields examples that are no original of a record that is attacked, from other splits where there are any."""
+def _originals(source: Source, split: str, wanted: set[str], record_id: RecordIds) -> dict[str, tuple[int, Example]]:
+    """Returns the originals of the wanted ids, with their places in the split."""
+    examples = enumerate(source.read(split, 0, source.splits[split]))
+    named = ((record_id(split, example), number, example) for number, example in examples)
+    return {name: (number, example) for name, number, example in named if name in wanted}
+
+
+def _public(source: Source, split: str, taken: set[int], target: Target, prepare: Callable[[Example], Image]) -> list[Drawn]:
+    """Returns images that are no original of a record that is attacked, from other splits where there are any.
+
+    Splits give equal shares, and what one does not have is drawn from the others.
+    """
     others = [name for name in source.splits if name != split] or [split]
-    share = -(-target.num_public // len(others))
-    for other in others:
-        for example in _drawn(source, other, share + len(taken) * (other == split), target.seed + 1):
-            if other != split or record_id(key, source.name, split, example) not in taken:
-                yield example
+    draws = [Draw(source, name, target.seed + 1, prepare, without=taken if name == split else ()) for name in others]
+    found: list[Drawn] = []
+    while (missing := target.num_public - len(found)) and (giving := [draw for draw in draws if draw.left]):
+        share, more = divmod(missing, len(giving))
+        for number, draw in enumerate(giving):
+            found += draw.take(share + (number < more))
+    tell_damaged([name for draw in draws for name in draw.damaged], target.originals)
+    return found
 
 
-def _prepared(examples: Sequence[Example], config: DeidConfig, channels: int) -> list[Image]:
-    """Returns uint8[N, N, C] of each, N the input size: what de-identification begins with."""
+def _decoding(shape: tuple[int, ...]) -> Callable[[Example], Image]:
+    """Returns what makes uint8[S, S, C] of a record, S and C being those of its dataset."""
+
+    def decode(example: Example) -> Image:
+        image = pixels(example)
+        if image.shape != shape:
+            raise DeidError(f"a record's image must be of shape {list(shape)}, it is of {list(image.shape)}.")
+        return image
+
+    return decode
+
+
+def _labels(examples: Iterable[Example]) -> list[int]:
+    """Returns the class of each, -1 where it is not known."""
+    return [-1 if example.label is None else example.label for example in examples]
+
+
+def _preparing(config: DeidConfig, channels: int) -> Callable[[Example], Image]:
+    """Returns what makes uint8[N, N, C] of an example, N the input size: what de-identification begins with."""
     prepare = Deidentifier(config.with_scheme("plain")).prepare
-    return parallel_map(lambda example: prepare(match_channels(_pixels(example), channels)), examples)
-
-
-def _pixels(example: Example) -> Image:
-    return decode_image(example.image) if isinstance(example.image, bytes) else example.image
+    return lambda example: prepare(match_channels(pixels(example), channels))

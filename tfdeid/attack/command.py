@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
-import os
-import pathlib
-import shlex
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tfdeid.attack.attackers import ATTACKERS, LINKERS, TRAINED
+from tfdeid.attack.figures import JUDGE
 from tfdeid.attack.view import KEY
+from tfdeid.commandline import absolute, absolute_dataset, absolute_key, command, writable_folder
 from tfdeid.errors import DeidError, unknown_name
-from tfdeid.key import Key, default_key_path
+from tfdeid.key import Key
 from tfdeid.terminal import import_tensorflow
 
 if TYPE_CHECKING:
@@ -30,14 +29,15 @@ _BASE, _EACH = 0.2e-3, 0.15e-3
 _EPILOG = """\
 Every attacker has the records, the published configuration and public images of the same kind. Those named known_plaintext_N
 also know N originals with their records, chosen_plaintext has images of its choice de-identified, and key_known has the key,
-which shows what is lost for good. An attacker that fails proves nothing: a better one may do more.
+which shows what is lost for good. An attacker that gets little proves nothing: a better one may do more. One that can't be
+carried out, or makes what is no image and no number, is shown as failed, and the others go on.
 
 The exit code is 0 if the attack was carried out, whatever came of it, and 2 after a mistake. With --fail_if_gap_closed X it is
 1 if an attacker without the key closes at least the share X of the gap between the record's SSIM to the original and that of
 the ceiling: the vectorised image after the cleaning that attackers use ("gap to cleaned" in the table, gap_closed_cleaned in
 attack.json), or for schemes that do not trace, the original. Attackers that know pairs, or have images of their choice
 de-identified, count too, since they have no key. So do all attackers where there is no gap, since records are as near to the
-originals as the ceiling is. Linkage does not count.
+originals as the ceiling is. One of them that could not be carried out makes it 1 too. Linkage does not count.
 
 Attackers: {attackers}.
 
@@ -73,7 +73,7 @@ def add_attack(subparsers: argparse._SubParsersAction) -> None:
         "--num_public",
         type=int,
         default=10_000,
-        help="public images for attackers, at most all: from other splits of --originals, or else what is left of this one "
+        help="public images for attackers, at most so many: from other splits of --originals, or else what is left of this one "
         "(default: %(default)s)",
     )
     attack.add_argument("--seed", type=int, default=0, help="seed of all draws (default: %(default)s)")
@@ -102,7 +102,7 @@ def _attack(arguments: argparse.Namespace) -> int:
     threshold = arguments.fail_if_gap_closed
     if threshold is not None and not 0 < threshold <= 1:
         raise DeidError(f"fail_if_gap_closed must be in (0, 1], fail_if_gap_closed was {threshold}.")
-    folder = _writable(arguments.output_dir)
+    folder = writable_folder(arguments.output_dir, "output_dir")
     try:
         import_tensorflow()
         found = _run(arguments, asked)
@@ -112,11 +112,11 @@ def _attack(arguments: argparse.Namespace) -> int:
 
     print(f"{found.about['dataset']}, split {found.about['split']}, key fingerprint {found.about['key_fingerprint']}")
     print(report.text(found))
-    command = _command(arguments)
     try:
-        paths = page.write(found, folder, command), report.write(found, folder)
+        paths = page.write(found, folder, _command(arguments)), report.write(found, folder)
     except OSError as error:
-        raise DeidError(f"{arguments.output_dir} can't be written: {error.strerror}. Choose another --output_dir.") from None
+        reason = error.strerror or error
+        raise DeidError(f"{arguments.output_dir} can't be written: {reason}. Choose another --output_dir.") from None
     print(f"\nwrote {paths[0]}, which shows original images and is for you alone (0600), and {paths[1]}, without pictures")
     return _passes(found, threshold)
 
@@ -131,18 +131,6 @@ def _asked_for(arguments: argparse.Namespace) -> list[str] | None:
         if name not in known:
             raise unknown_name("attacker", name, known)
     return names
-
-
-def _writable(output_dir: str) -> pathlib.Path:
-    """Returns a folder that can be written to, before minutes are spent on what goes there."""
-    folder = pathlib.Path(output_dir).expanduser()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DeidError(f"{output_dir} can't be written: {error.strerror}. Choose another --output_dir.") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise DeidError(f"{output_dir} can't be written: permission denied. Choose another --output_dir.")
-    return folder
 
 
 def _run(arguments: argparse.Namespace, asked: list[str] | None) -> Findings:
@@ -164,7 +152,7 @@ def _run(arguments: argparse.Namespace, asked: list[str] | None) -> Findings:
         arguments.num_public,
         arguments.seed,
     )
-    key = Key.load(arguments.key or default_key_path())
+    key = Key.load(arguments.key)
     say("reading records, originals and public images")
     case = open_case(target, key)
     names, skipped = choose(asked, case.view.config)
@@ -173,15 +161,18 @@ def _run(arguments: argparse.Namespace, asked: list[str] | None) -> Findings:
         skipped[_ASKED_FOR] = f"takes minutes, and is asked for by --{_ASKED_FOR}"
     if arguments.fail_if_gap_closed is not None:
         _check_can_fail(names)
-    judged = bool(case.labels) and any(name in ATTACKERS for name in names)
+    judged = any(label >= 0 for label in case.labels) and any(name in ATTACKERS for name in names)
     say(_expectation(case, names, judged))
-    judge = None
+    judge, failed = None, {}
     if judged:
         say("training the network that judges")
-        judge = _trained_judge(case)
+        try:
+            judge = _trained_judge(case)
+        except DeidError as error:
+            failed[JUDGE] = str(error)
     found = attack(case, names, judge, say)
     say("done")
-    return dataclasses.replace(found, skipped={**found.skipped, **skipped})
+    return dataclasses.replace(found, skipped={**found.skipped, **skipped}, failed={**found.failed, **failed})
 
 
 def _check_can_fail(names: Iterable[str]) -> None:
@@ -204,16 +195,32 @@ def _trained_judge(case: Case) -> Judge:
     from tfdeid.attack.judge import train_judge
 
     view = case.view
-    return train_judge(view.public, view.public_labels, seed=view.seed)
+    known = [number for number, label in enumerate(view.public_labels) if label >= 0]
+    if not known:
+        raise DeidError("no public image has a known class, so nothing says what classes look like.")
+    return train_judge(
+        [view.public[number] for number in known], [view.public_labels[number] for number in known], seed=view.seed
+    )
+
+
+_PATHS: dict[str, Callable[[str], str]] = {
+    "dataset": absolute_dataset,
+    "originals": absolute_dataset,
+    "data_dir": absolute,
+    "originals_data_dir": absolute,
+    "output_dir": absolute,
+    "key": absolute_key,
+}
 
 
 def _command(arguments: argparse.Namespace) -> str:
-    """Returns what repeats an attack. A key has only its reference here."""
+    """Returns what repeats an attack, from every folder. A key has only its reference here."""
     lines = ["tfdeid attack"]
     for name, value in vars(arguments).items():
         if name in ("command", "function") or value is None or value is False:
             continue
-        lines.append(f"--{name}" if value is True else shlex.join([f"--{name}", str(value)]))
+        words = [] if value is True else [_PATHS.get(name, str)(value)]
+        lines.append(command(f"--{name}", *words))
     return " \\\n    ".join(lines)
 
 
@@ -225,6 +232,10 @@ def _passes(found: Findings, threshold: float | None) -> int:
         return 0
     over = over_threshold(found, threshold)
     limit = f"the limit is {percent(threshold)}"
+    failed = [name for name in found.failed if name in ATTACKERS and ATTACKERS[name]().knows != KEY]
+    if failed and not over:
+        print(f"FAILED: could not be carried out, which proves nothing: {', '.join(failed)} ({limit})")
+        return 1
     if not over:
         print(f"passed: no attacker without the key closed so much of the gap to the cleaned ceiling ({limit})")
         return 0

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from tfdeid.attack.view import Image
 
 _Z_95 = 1.96
+JUDGE = "judge"
+"""Stands among what failed for the network that names classes, which is no attacker."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +29,10 @@ class Estimate:
 
     @classmethod
     def of_share(cls, hits: npt.ArrayLike) -> Estimate:
-        """Of zeros and ones, by Agresti and Coull's interval, which holds where none or all are hits."""
+        """Of zeros and ones, by Agresti and Coull's interval, which holds where none or all are hits.
+
+        Values in between are how likely each is a hit: whoever guesses has hits that vary as the interval says, or less.
+        """
         array = np.asarray(hits, np.float64)
         share = (array.sum() + 2) / (len(array) + 4)
         near = float(_Z_95 * np.sqrt(share * (1 - share) / (len(array) + 4)))
@@ -87,8 +92,8 @@ class LinkageFigures:
       linker: its name.
       about: a sentence.
       trained: whether it trained a network.
-      top1: share of records whose original had the highest score.
-      top5: share whose original was among the five highest.
+      top1: share of records whose original had the highest score; of k that share it, one in k is found.
+      top5: share whose original was among the five highest, reckoned alike.
       candidates: how many there were; chance is 1 and 5 in that many.
       seconds: wall time.
     """
@@ -114,12 +119,15 @@ class Findings:
       ceiling: SSIM of the vectorised image (or the original itself) to the original.
       ceiling_cleaned: the same, cleaned.
       plain_accuracy: of the network that judges, on the originals themselves; None without labels.
-      chance_accuracy: the share of the most frequent class.
+      chance_accuracy: the share of the most frequent class, of those that are known.
       recoveries: one for each attacker, the published record first.
       linkages: one for each linker.
       skipped: attackers and linkers that were not run, with the reason.
       sample: numbers of some records, drawn by the seed, that pictures show of every attacker.
       originals, records: by number, those of all records that pictures show.
+      failed: attackers and linkers that could not be carried out, with the reason, which have no figures; `JUDGE` too.
+      unlabelled: records of a labelled dataset whose class is not known; accuracies leave them out.
+      unlabelled_public: public images whose class is not known; no judge was trained on them.
     """
 
     about: dict[str, Any]
@@ -136,6 +144,9 @@ class Findings:
     sample: list[int]
     originals: dict[int, Image] = dataclasses.field(repr=False)
     records: dict[int, Image] = dataclasses.field(repr=False)
+    failed: dict[str, str] = dataclasses.field(default_factory=dict)
+    unlabelled: int = 0
+    unlabelled_public: int = 0
 
     def best(self, *knowing: str) -> RecoveryFigures | None:
         """Returns the recovery with the highest SSIM among attackers that know one of these; None if there is none."""

@@ -36,8 +36,8 @@ class KeyKnown:
         warps = true_warps(view.config, view.key, view.ids)
         if not view.config.bend:
             return Recovery(undo_all(warps, view.cleaned), warps)
-        bend = Bend(view.key)
-        return Recovery(np.stack(parallel_map(lambda *of: _unbend(bend, *of), warps, view.cleaned, view.ids)), warps)
+        bend, labels = Bend(view.key), [view.config.image_label(one) for one in view.ids]
+        return Recovery(np.stack(parallel_map(lambda *of: _unbend(bend, *of), warps, view.cleaned, labels)), warps)
 
 
 def true_warps(config: DeidConfig, key: Key, ids: Sequence[str]) -> list[Warp]:

@@ -202,7 +202,7 @@ def _palette(image: Image) -> tuple[_Features, _Features]:
     largest = np.argsort(-counts, kind="stable")[:_PALETTE]
     colors, areas = np.zeros((_PALETTE, 3), np.float32), np.zeros(_PALETTE, np.float32)
     colors[: len(largest)] = np.stack([codes[largest] >> shift & 255 for shift in (16, 8, 0)], axis=1)
-    areas[: len(largest)] = counts[largest] / codes.size
+    areas[: len(largest)] = counts[largest] / counts.sum()
     return colors, areas
 
 

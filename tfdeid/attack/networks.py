@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 from keras import layers
+
+from tfdeid.errors import DeidError
 
 _WARM_UP = 0.1
 _WEIGHT_DECAY = 1e-3
@@ -43,6 +46,9 @@ def train(
       batches: at least `num_steps`.
       num_steps: steps.
       learning_rate: the highest.
+
+    Raises:
+      DeidError: they diverged, or memory does not suffice.
     """
     warm = max(1, int(_WARM_UP * num_steps))
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -57,8 +63,12 @@ def train(
             value = loss(*batch)
         optimizer.apply(tape.gradient(value, variables), variables)
 
-    for _ in range(num_steps):
-        step(*(tf.constant(array) for array in next(batches)))
+    with _enough_memory():
+        for _ in range(num_steps):
+            step(*(tf.constant(array) for array in next(batches)))
+    # What is no number would be made a black image, or the class 0, by whoever rounds or compares it.
+    if not all(np.isfinite(variable.numpy()).all() for variable in variables):
+        raise DeidError(f"a network must stay finite, it diverged in {num_steps:,} steps of training. Try another --seed.")
 
 
 def steps(most: int, count: int, batch_size: int) -> int:
@@ -80,7 +90,23 @@ def mirrored(images: npt.NDArray[np.uint8], mirror: bool) -> npt.NDArray[np.uint
 
 
 def apply(network: keras.Model, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Returns what a network makes of images, in parts of one size so that it is compiled once or twice."""
+    """Returns what a network makes of images, in parts of one size so that it is compiled once or twice.
+
+    Raises:
+      DeidError: something of it is no number, or memory does not suffice.
+    """
     call = tf.function(lambda batch: network(batch, training=False))
     parts = [images[start : start + _AT_ONCE] for start in range(0, len(images), _AT_ONCE)]
-    return np.concatenate([call(tf.constant(part)).numpy() for part in parts])
+    with _enough_memory():
+        made = np.concatenate([call(tf.constant(part)).numpy() for part in parts])
+    if not np.isfinite(made).all():
+        raise DeidError("what a network makes must be numbers, some were NaN or infinite: it diverged. Try another --seed.")
+    return made
+
+
+@contextlib.contextmanager
+def _enough_memory() -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise DeidError("memory does not suffice for a network. Lower num_images or num_public.") from error

@@ -156,14 +156,17 @@ def _figure(image: Image, alt: str, title: str, below: str) -> str:
 
 def _tables(found: Findings) -> str:
     parts = []
-    if found.recoveries:
-        parts.append(_table("What was recovered, mean over records", report.recovery_table(found)))
+    recoveries, linkages = report.recovery_table(found), report.linkage_table(found)
+    if recoveries[1]:
+        parts.append(_table("What was recovered, mean over records", recoveries))
     parts += [f'<p class="faint">{_marked(line)}</p>' for line in report.ceilings(found)]
-    if found.linkages:
-        count = max(one.candidates for one in found.linkages)
-        parts.append(_table(f"How often the right one of {count:,} originals was found", report.linkage_table(found)))
-    if found.skipped:
-        parts.append("<p>Not run:</p>" + _list(f"`{name}`: {reason}" for name, reason in found.skipped.items()))
+    if linkages[1]:
+        count = max((one.candidates for one in found.linkages), default=None)
+        which = "original" if count is None else f"one of {count:,} originals"
+        parts.append(_table(f"How often the right {which} was found", linkages))
+    for title, names in (("Failed", found.failed), ("Not run", found.skipped)):
+        if names:
+            parts.append(f"<p>{title}:</p>" + _list(f"`{name}`: {reason}" for name, reason in names.items()))
     return "\n".join(parts)
 
 

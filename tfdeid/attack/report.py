@@ -14,7 +14,8 @@ from etils import epath
 
 import tfdeid
 from tfdeid.attack import sentences
-from tfdeid.attack.figures import Estimate, Findings, LinkageFigures, RecoveryFigures
+from tfdeid.attack.attackers import LINKERS
+from tfdeid.attack.figures import JUDGE, Estimate, Findings, LinkageFigures, RecoveryFigures
 from tfdeid.attack.sentences import percent
 from tfdeid.files import write_text
 
@@ -25,9 +26,11 @@ Table = tuple[list[str], list[list[str]]]
 
 def text(found: Findings) -> str:
     """Returns all that a terminal shows: tables, what was left out, and what it comes to."""
-    parts = [_lines(recovery_table(found))] if found.recoveries else []
+    recoveries, linkages = recovery_table(found), linkage_table(found)
+    parts = [_lines(recoveries)] if recoveries[1] else []
     parts += ["\n".join(ceilings(found))]
-    parts += [_lines(linkage_table(found))] if found.linkages else []
+    parts += [_lines(linkages)] if linkages[1] else []
+    parts += ["\n".join(f"failed: {name} ({reason})" for name, reason in found.failed.items())] if found.failed else []
     parts += ["\n".join(f"not run: {name} ({reason})" for name, reason in found.skipped.items())] if found.skipped else []
     parts += [sentences.threat_model(found)]
     parts += ["\n".join(["what leaks by design:", *(f"- {leak}" for leak in sentences.leaks(found))])]
@@ -36,17 +39,22 @@ def text(found: Findings) -> str:
 
 
 def recovery_table(found: Findings) -> Table:
-    """Returns a row for each attacker that recovers images."""
+    """Returns a row for each attacker that recovers images, without figures where it failed."""
     traced = sentences.ceiling_name(found) == "vectorised image"
     head = ["attacker", "knows", "SSIM", "PSNR, dB"]
     # Both gaps are the same where nothing is traced, and there is no warp either.
     head += ["gap to vectorised", "gap to cleaned", "table error, px"] if traced else ["gap to original"]
-    return [*head, "accuracy", "used", "seconds"], [_recovery(one, traced) for one in found.recoveries]
+    head += ["accuracy", "used", "seconds"]
+    rows = [_recovery(one, traced) for one in found.recoveries]
+    failed = [name for name in found.failed if name not in LINKERS and name != JUDGE]
+    return head, rows + [_without_figures(name, head) for name in failed]
 
 
 def linkage_table(found: Findings) -> Table:
-    """Returns a row for each linker."""
-    return ["linker", "top-1", "chance", "top-5", "chance", "seconds"], [_linkage(one) for one in found.linkages]
+    """Returns a row for each linker, without figures where it failed."""
+    head = ["linker", "top-1", "chance", "top-5", "chance", "seconds"]
+    failed = [name for name in found.failed if name in LINKERS]
+    return head, [_linkage(one) for one in found.linkages] + [_without_figures(name, head) for name in failed]
 
 
 def ceilings(found: Findings) -> list[str]:
@@ -58,6 +66,11 @@ def ceilings(found: Findings) -> list[str]:
     if found.plain_accuracy is not None:
         chance = "" if found.chance_accuracy is None else f"; the most frequent class is {percent(found.chance_accuracy)}"
         lines.append(f"accuracy on the originals {_share(found.plain_accuracy)}{chance}")
+    if found.unlabelled or found.unlabelled_public:
+        lines.append(
+            f"of {found.images:,} records {found.unlabelled:,} have no known class, and of {found.public_images:,} public "
+            f"images {found.unlabelled_public:,}: accuracies leave them out"
+        )
     notes = [f"{one.attacker}: {one.note}" for one in found.recoveries if one.note]
     return [*lines, "+- is half a 95 % interval over images", *notes]
 
@@ -78,6 +91,9 @@ def to_dict(found: Findings) -> dict[str, Any]:
         "recoveries": [_recovery_dict(one) for one in found.recoveries],
         "linkages": [{**vars(one), "chance_top1": _chance(one, 1), "chance_top5": _chance(one, 5)} for one in found.linkages],
         "skipped": found.skipped,
+        "failed": found.failed,
+        "unlabelled": found.unlabelled,
+        "unlabelled_public": found.unlabelled_public,
         "sentence": sentences.quotable(found),
         "threat_model": sentences.threat_model(found),
         "leaks_by_design": sentences.leaks(found),
@@ -109,6 +125,10 @@ def _recovery(one: RecoveryFigures, traced: bool) -> list[str]:
         f"{one.used:,}" if one.used else "-",
         f"{one.seconds:.1f}",
     ]
+
+
+def _without_figures(name: str, head: Sequence[str]) -> list[str]:
+    return [name, "failed", *["-"] * (len(head) - 2)]
 
 
 def _linkage(one: LinkageFigures) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tfdeid.attack.figures import Findings, LinkageFigures, RecoveryFigures
+from tfdeid.attack.figures import JUDGE, Findings, LinkageFigures, RecoveryFigures
 from tfdeid.attack.view import KEY, ORACLE, PAIRS, RECORDS
 from tfdeid.measure.measures import RECOGNISED
 from tfdeid.schemes import VECTOR_SCHEMES
@@ -37,9 +37,10 @@ def quotable(found: Findings) -> str:
         return f"{said}; {_linked(linkage)}." if linkage else f"{said}."
     if linkage is not None:
         return f"{from_what}, without the key, {_linked(linkage)}."
+    done = "carried out" if found.failed else "tried"
     if (known := found.best(KEY)) is not None:
-        return f"With the key, {_brought(known, found)}; no attacker without the key was tried."
-    return f"{from_what}, no attacker was tried, so that this says nothing about what one would get."
+        return f"With the key, {_brought(known, found)}; no attacker without the key was {done}."
+    return f"{from_what}, no attacker was {done}, so that this says nothing about what one would get."
 
 
 def threat_model(found: Findings) -> str:
@@ -114,6 +115,8 @@ def remarks(found: Findings) -> list[str]:
             f"recovers{_of_records(found)}, of {percent(found.plain_accuracy.mean)} of the originals"
             + (f"; the most frequent class is {percent(found.chance_accuracy)}." if found.chance_accuracy is not None else ".")
         )
+    if failed := [f"`{name}`" for name in found.failed if name != JUDGE]:
+        lines.append(f"{_listed(failed)} failed and {'has' if len(failed) == 1 else 'have'} no figures, which proves nothing.")
     return [*lines, BOUND]
 
 

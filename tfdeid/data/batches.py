@@ -6,18 +6,21 @@ import dataclasses
 import functools
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from etils import epath
+from tqdm import tqdm
 
 from tfdeid.config import number
+from tfdeid.data import array_record
 from tfdeid.data.locate import MissingDatasetError
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.naming import SUFFIX, making_command
-from tfdeid.data.tfds_store import TfdsStore, without_tuner
-from tfdeid.errors import DeidError, unknown_name
-from tfdeid.schemes import KEYLESS_SCHEMES
+from tfdeid.data.tfds_features import BOOLEAN, CLASS
+from tfdeid.data.tfds_store import READERS, TfdsStore, without_tuner
+from tfdeid.errors import DeidError, reason, unknown_name
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -81,6 +84,7 @@ class ImageData:
 
     Attributes:
       name: `dataset[/config]:version` of what is read.
+      split: the split, in TFDS's notation.
       size: examples.
       label_names: class names by label.
       image_size: pixels a side.
@@ -94,24 +98,67 @@ class ImageData:
         store, resizing = _open_store(dataset or config.dataset, config)
         if store.label_names is None:
             raise DeidError(f"{store.name} has no labels, so no classifier can be trained on it.")
+        if store.roles.label_kind not in (CLASS, BOOLEAN):
+            raise DeidError(
+                f"a network is trained on classes, and the label {store.label_key!r} of {store.name} is a "
+                f"{store.roles.label_kind}. `python -m beam.deid --scheme plain` makes classes of its values."
+            )
         builder = store.builder
-        height, width, channels = builder.info.features[store.image_key].shape
+        height, width, channels = store.feature(store.image_key).shape
         if channels not in (1, 3):
             raise DeidError(f"images must have 1 or 3 channels, those of {store.name} have {channels}.")
         if height == width and resizing == [height]:
             resizing = []
         self._store, self.resizing = store, resizing
-        self._split = split
+        self.split = split
         self._cached: tf.data.Dataset | None = None
         self._tests: dict[int, tf.data.Dataset] = {}
         self.name = builder.info.full_name
         self.size: int = _size(builder.info, split)
+        self._parts = builder.info.splits[split].file_instructions
+        self._format = builder.info.file_format.value
         self.label_names: list[str] = store.label_names
         self.channels: int = channels
         self.facts = read_facts(builder.data_dir) or {"source": store.name, "source_version": store.version}
         if not resizing and (height is None or height != width):
             raise DeidError(f"images of {self.name} are of several sizes or not square. Give --image_size to resize them.")
         self.image_size: int = resizing[-1] if resizing else height
+
+    @functools.cached_property
+    def unlabelled(self) -> int:
+        """Examples without a label: TFDS marks them by -1. Reads through the files once, and decodes no image.
+
+        Raises:
+          DeidError: a file is damaged, shorter than its metadata say, or gone, or a label is none of the classes.
+        """
+        count = 0
+        with tqdm(total=self.size, unit="record", desc=f"labels of {self.split}", leave=False, disable=None) as bar:
+            for part in self._parts:
+                path, record = epath.Path(part.filename), part.skip
+                try:
+                    for data in READERS[self._format](path, part.skip, part.take):
+                        count += self._label(data) < 0
+                        record += 1
+                        bar.update()
+                except DeidError as error:
+                    raise _unreadable(self.name, f"{path}, record {record}: {error}") from error
+        return count
+
+    def _label(self, data: bytes) -> int:
+        """Returns the label of a serialized example; raises DeidError if it has none that can be."""
+        import tensorflow as tf
+        from google.protobuf.message import DecodeError
+
+        try:
+            labels = tf.train.Example.FromString(data).features.feature[self._store.label_key].int64_list.value
+        except DecodeError as error:
+            raise DeidError("it is no record of a TFDS dataset") from error
+        if len(labels) != 1 or not -1 <= labels[0] < len(self.label_names):
+            raise DeidError(
+                f"its label must be one of the {len(self.label_names)} classes, or -1 for none, it is "
+                f"{', '.join(map(str, labels)) or 'missing'}"
+            )
+        return labels[0]
 
     def train_batches(self, batch_size: int, seed: int, epoch: int, shard: tuple[int, int] = (0, 1)) -> tf.data.Dataset:
         """Returns an epoch's batches, in an order drawn from (seed, epoch): the same on every run and machine.
@@ -152,13 +199,13 @@ class ImageData:
 
         if self._cached is not None:
             return self._cached
-        parts = self._store.builder.info.splits[self._split].file_instructions
+        parts = self._parts
         if shuffle_seed is not None:
             parts = [parts[k] for k in np.random.RandomState(shuffle_seed).permutation(len(parts))]
         names, ranges = [part.filename for part in parts], np.array([(part.skip, part.take) for part in parts], np.int64)
         files_at_once = 1 if shuffle_seed is None else min(_FILES_AT_ONCE, len(parts))
         records = tf.data.Dataset.from_tensor_slices((names, ranges)).interleave(
-            lambda name, part: tf.data.TFRecordDataset(name).skip(part[0]).take(part[1]),
+            self._file,
             cycle_length=files_at_once,
             block_length=_BLOCK_LENGTH,
             num_parallel_calls=min(files_at_once, _THREADS),
@@ -166,9 +213,37 @@ class ImageData:
         if self._config.cache:
             self._cached = records = records.cache()
             # A cache counts only once it has been read to its end, which an epoch of whole batches need not do.
-            for _ in read(records, self.name):
+            for _ in read(records, self):
                 pass
         return records
+
+    def _file(self, name: Any, part: Any) -> tf.data.Dataset:
+        """Returns the serialized examples of a file that come after some that are skipped."""
+        import tensorflow as tf
+
+        if self._format == "tfrecord":
+            return tf.data.TFRecordDataset(name).skip(part[0]).take(part[1])
+        blocks = tf.data.Dataset.from_generator(
+            lambda name, skip, take: array_record.read_blocks(epath.Path(os.fsdecode(name)), int(skip), int(take)),
+            args=(name, part[0], part[1]),
+            output_signature=tf.TensorSpec([None], tf.string),
+        )
+        return blocks.unbatch()
+
+    def damaged(self) -> str | None:
+        """Returns file and record of the first example, in stored order, that can't be read and decoded; None if all can."""
+        import tensorflow as tf
+
+        good = 0
+        try:
+            for _ in without_tuner(self._records(None).map(self._decode, _THREADS)):
+                good += 1
+        except tf.errors.OpError:
+            for part in self._parts:
+                if good < part.take:
+                    return f"{part.filename}, record {part.skip + good}"
+                good -= part.take
+        return None
 
     @functools.cached_property
     def _decode(self) -> Any:
@@ -203,50 +278,49 @@ def _size(info: Any, split: str) -> int:
     return size
 
 
-def read(batches: Iterable[Any], name: str) -> Iterator[Any]:
-    """Yields batches; what is damaged is one clear error.
+def read(batches: Iterable[Any], data: ImageData) -> Iterator[Any]:
+    """Yields batches of the data; what is damaged is one clear error, which names file and record where it can find them.
 
     Raises:
-      DeidError: a file of the dataset of that name is damaged or gone, or another worker is.
+      DeidError: a file is damaged or gone, an image can't be decoded or has another size, or another worker has stopped.
     """
     import tensorflow as tf
 
     try:
         yield from batches
     except tf.errors.OpError as error:
-        reason = re.sub(r"{{.*?}} *", "", str(error.message)).strip().splitlines()[0]
-        if "ollective" in reason:  # Workers agree on each batch.
-            raise DeidError(f"another worker has stopped ({reason}). Start all of them again: they go on together.") from error
-        raise DeidError(f"{name} can't be read: {reason}. Copy or make the dataset again.") from error
+        said = reason(error)
+        if "ollective" in said:  # Workers agree on each batch.
+            raise DeidError(f"another worker has stopped ({said}). Start all of them again: they go on together.") from error
+        where = data.damaged()
+        raise _unreadable(data.name, f"{where}: {said}" if where else said) from error
 
 
-def check_same_content(facts: Mapping[str, Any], shape: tuple[int, int], label_names: Sequence[str], tested: ImageData) -> None:
-    """Raises DeidError if a network can't be tested on other data than it is trained on.
+def _unreadable(name: str, problem: str) -> DeidError:
+    return DeidError(f"{name} can't be read: {problem.rstrip('.')}. Copy or make the dataset again.")
+
+
+def check_trainable(data: ImageData) -> None:
+    """Raises DeidError if an example of what is to be trained on has no label."""
+    if data.unlabelled:
+        raise DeidError(
+            f"all examples to train on must have labels, and {data.unlabelled:,} of the {data.size:,} in split {data.split!r} "
+            f"of {data.name} have none (-1). Choose another --train_split, such as a part of it where all have one."
+        )
+
+
+def check_testable(data: ImageData, option: str) -> None:
+    """Raises DeidError if no example of what is to be tested on has a label; those without one do not count.
 
     Args:
-      facts: of what it is trained on; key, scheme and its parameters must be the same.
-      shape: image size and channels.
-      label_names: classes.
-      tested: the other data.
+      data: what is to be tested on.
+      option: the option that names its split.
     """
-    if (tested.image_size, tested.channels) != shape:
+    if data.unlabelled == data.size:
         raise DeidError(
-            f"images must have the size and channels that the network is trained on, {shape[0]} x {shape[0]} x {shape[1]}; "
-            f"those of {tested.name} have {tested.image_size} x {tested.image_size} x {tested.channels}."
+            f"examples to test on must have labels, and all {data.size:,} in split {data.split!r} of {data.name} have none "
+            f"(-1). Choose another {option}, such as a part of the training split that is not trained on: train[90%:]."
         )
-    if list(tested.label_names) != list(label_names):
-        raise DeidError(
-            f"the classes must be the {len(label_names)} that the network is trained on, in their order; {tested.name} has "
-            f"{len(tested.label_names)}: {', '.join(tested.label_names[:5])}, ..."
-        )
-    for name, said in (("scheme", "scheme"), ("deid", "parameters"), ("key_fingerprint", "key (its fingerprint)")):
-        if name == "key_fingerprint" and facts.get("scheme") in KEYLESS_SCHEMES:
-            continue
-        if facts.get(name) != tested.facts.get(name):
-            raise DeidError(
-                f"{tested.name} must be de-identified with the same {said} as what the network is trained on: it has "
-                f"{tested.facts.get(name, 'none')}, not {facts.get(name, 'none')}."
-            )
 
 
 def _open_store(dataset: str, config: DataConfig) -> tuple[TfdsStore, list[int]]:

@@ -1,7 +1,10 @@
-"""What a source yields."""
+"""What a source yields, and the ids of the records that are made of it."""
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,7 @@ class Example:
       image: an encoded image file, for `tfdeid.image.decode_image`; or uint8[H, W, C] where the source holds arrays.
       label: the index into the source's `label_names`; None if the source has no labels, -1 if TFDS marks it as unknown.
       source_id: what names the example within its split: its `id`, else `file_name`, else its relative path, else its index.
+        Other examples may have the same, as the images of one patient.
       index: its position in the split of the source that it is read from, before any selection.
     """
 
@@ -28,6 +32,43 @@ class Example:
     index: int
 
 
-def record_id(key: Key, source_name: str, split: str, example: Example) -> str:
-    """Returns a de-identified record's id: 128 bits in hex, which without the key tell nothing of the source."""
-    return key.hmac(source_name, split, example.source_id)[:16].hex()
+@dataclasses.dataclass(frozen=True)
+class RecordIds:
+    """The ids of de-identified records: 128 bits in hex, which without the key tell nothing of the source.
+
+    An id is one image's: it is made of the source's name and identity, the split, the source id and, since source ids may
+    repeat, the position. Where the key makes something for each image, it is made from this id.
+
+    Args:
+      key: the owner's key.
+      source_name: `Source.name`.
+      source_identity: `Source.identity`, by which sources of the same name differ; until version 1 of no account.
+      algorithm_version: of the dataset. Until version 1 name, split and source id were all.
+    """
+
+    key: Key
+    source_name: str
+    source_identity: str
+    algorithm_version: int
+
+    def __call__(self, split: str, example: Example) -> str:
+        """Returns the id of the record that is made of an example of a split."""
+        if self.algorithm_version == 1:
+            parts = [self.source_name, split, example.source_id]
+        else:
+            parts = ["record", self.source_name, self.source_identity, split, example.source_id, f"{example.index}"]
+        return self.key.hmac(*parts)[:16].hex()
+
+
+def digest(example: Example) -> bytes:
+    """Returns a hash of what a record is made of: the image as it is stored, and the label."""
+    image = example.image if isinstance(example.image, bytes) else np.ascontiguousarray(example.image).tobytes()
+    return hashlib.sha256(f"{example.label} {len(image)} ".encode() + image).digest()
+
+
+def digest_of_all(key: Key, digests: Mapping[str, bytes]) -> str:
+    """Returns a hash of the digests of some examples by the ids of their records, whatever their order.
+
+    It lies beside the dataset, so it takes the key: else whoever guesses originals could see by it that they are right.
+    """
+    return key.hmac("source of a shard", b"".join(name.encode() + digests[name] for name in sorted(digests))).hex()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import concurrent.futures
+import errno
 import functools
 import hashlib
+import os
+import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import BinaryIO, cast
 
 import google_crc32c
 import numpy as np
@@ -17,11 +21,16 @@ from PIL import Image
 
 from tfdeid import image
 from tfdeid.data.example import Example
-from tfdeid.errors import DeidError, ImageError, warn
+from tfdeid.data.locate import folder_path
+from tfdeid.errors import DeidError, ImageError
+from tfdeid.files import file_size, is_remote
 
 _SPLIT_NAMES = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
 _HEAD = 1 << 16
 _LAYOUTS = "PATH/split/class/*.jpg, PATH/class/*.jpg, PATH/split/*.jpg (no labels) or PATH/*.jpg (no labels)"
+# Remote folders answer slowly.
+_AT_ONCE = 16
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -32,32 +41,55 @@ class _Folder:
     folders: dict[str, _Folder] = field(default_factory=dict)
 
 
+@dataclass
+class _LeftOut:
+    """What a scan passes over."""
+
+    kinds: Counter[str] = field(default_factory=Counter)  # by file name extension
+    others: Counter[str] = field(default_factory=Counter)
+    empty: list[str] = field(default_factory=list)  # folders without images
+    unreadable: list[str] = field(default_factory=list)  # folders, with the reason
+
+    def sentences(self) -> list[str]:
+        counts = [f"{count:,} {kind}" for kind, count in sorted(self.kinds.items())]
+        said = [f"files that are no images by their extension: {', '.join(counts)}"] if counts else []
+        said += [f"{count:,} {what}" for what, count in sorted(self.others.items())]
+        said += [f"folders without images: {_some(self.empty)}"] if self.empty else []
+        return said + ([f"folders that can't be read: {_some(self.unreadable)}"] if self.unreadable else [])
+
+
 class FolderStore:
     """PATH/split/class/*.jpg or PATH/class/*.jpg (split "train"); PATH/split/*.jpg or PATH/*.jpg without labels.
 
     A folder of PATH that holds images is a class, unless all such folders have names that are common for splits (train, test,
     val, ...). The classes of all splits together, sorted, are the labels. Examples are sorted by class, then by file name.
 
-    A file counts as an image by its extension, of the kinds that `tfdeid.image` reads; other files are left out and a warning
-    counts them. Names that start with a dot are passed over. PATH may be remote (gs://).
+    A file counts as an image by its extension, of the kinds that `tfdeid.image` reads. Other files, names that start with a
+    dot and folders that can't be read are left out, which `notes` says. PATH may be remote (gs://).
 
     Raises:
-      DeidError: PATH is no folder, holds no images, or mixes the layouts.
+      DeidError: PATH is no folder, can't be read, holds no images, or mixes the layouts.
     """
 
     def __init__(self, path: str):
-        root = epath.Path(path).expanduser()
+        root = folder_path(path, "dataset folder:")
         # Resolving takes every path for a local one, and would put a remote one below the current folder.
-        self.root = root if "://" in str(root) else root.resolve()
+        self.root = root if is_remote(root) else root.resolve()
         if not self.root.is_dir():
             raise DeidError(f"dataset folder:{path} must name a folder, and {self.root} is none")
-        self.name = self.root.name
-        ignored: Counter[str] = Counter()
-        tree = _scan(self.root, ignored, depth=2)
-        if ignored:
-            counts = ", ".join(f"{count} {kind}" for kind, count in sorted(ignored.items()))
-            warn(f"{path}: left out files that are no images by their extension: {counts}")
+        self.is_remote, self.name = is_remote(self.root), self.root.name
+        left_out = _LeftOut()
+        try:
+            tree = _scan(self.root, left_out, depth=2)
+        except OSError as error:
+            raise DeidError(f"dataset folder:{path} can't be read: {error.strerror or error}.") from error
+        self._left_out = left_out.sentences()
         self.label_names, self._files = _layout(tree, path)
+
+    @property
+    def notes(self) -> list[str]:
+        """What of the folder has no place in the output."""
+        return [f"left out of {self.root}: {'; '.join(self._left_out)}"] if self._left_out else []
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -65,21 +97,31 @@ class FolderStore:
 
     @functools.cached_property
     def version(self) -> str:
-        """A hash of all files' relative paths, sizes and first 64 KB, so that a changed folder counts as another source."""
+        """A hash of all files' relative paths, sizes and first 64 KB: what tells folders of the same name apart."""
         files = [file for split in self._files.values() for file, _ in split]
-        with concurrent.futures.ThreadPoolExecutor(16) as pool:  # Remote folders answer slowly.
-            listing = "".join(f"{file}\n{state}\n" for file, state in zip(files, pool.map(self._state, files)))
+        with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+            listing = "".join(pool.map(self._state, files))
         return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
+    @property
+    def identity(self) -> str:
+        return self.version
+
     def _state(self, file: str) -> str:
-        path = self.root / file
         try:
-            with path.open("rb") as opened:
-                return f"{path.stat().length}\n{google_crc32c.value(opened.read(_HEAD))}"
+            with self._open(file) as opened:
+                return f"{file}\n{file_size(self.root / file)}\n{google_crc32c.value(opened.read(_HEAD))}\n"
         except OSError as error:
             raise DeidError(
                 f"{self.root}: {file} has the name of an image and can't be read: {error.strerror or error}. Mend or remove it."
             ) from error
+
+    def _open(self, file: str) -> BinaryIO:
+        """Opens a file; what only has the name of one, as a pipe, on which one would wait for ever, is an OSError."""
+        path = self.root / file
+        if not self.is_remote and not stat.S_ISREG(os.stat(path).st_mode):
+            raise OSError(errno.EINVAL, "it is a folder" if path.is_dir() else "it is no regular file")
+        return cast(BinaryIO, path.open("rb"))
 
     @functools.cached_property
     def channels(self) -> int | None:
@@ -89,18 +131,22 @@ class FolderStore:
     def labels(self, split: str) -> np.ndarray:
         return np.array([label for _, label in self._files[split]])
 
+    def reads_quickly(self, split: str) -> bool:
+        return True
+
     def read(self, split: str, indices: Sequence[int] | np.ndarray) -> Iterator[Example]:
         for index in map(int, indices):
             file, label = self._files[split][index]
             try:
-                data = (self.root / file).read_bytes()
+                with self._open(file) as opened:
+                    data = opened.read()
             except OSError as error:
                 raise DeidError(f"{self.root}: image {file} (split {split!r}, {index}) can't be read: {error}") from error
             yield Example(data, label, file, index)
 
     def _is_gray(self, file: str) -> bool:
         try:
-            with (self.root / file).open("rb") as opened:
+            with self._open(file) as opened:
                 return image.is_gray(opened)
         except (ImageError, OSError):
             return True  # It will fail alone, and says nothing about the others.
@@ -112,24 +158,48 @@ def _extensions() -> frozenset[str]:
     return frozenset(extension for extension, kind in known.items() if kind in image.FORMATS)
 
 
-def _scan(folder: epath.Path, ignored: Counter[str], depth: int) -> _Folder:
-    """Lists a folder and, `depth` levels deep, its subfolders; counts the extensions of the files that are no images."""
+def _scan(folder: epath.Path, left_out: _LeftOut, depth: int) -> _Folder:
+    """Lists a folder and, `depth` levels deep, its subfolders."""
     files, folders = [], {}
-    for name in sorted(path.name for path in folder.iterdir()):
+    for name, is_folder in sorted(_entries(folder)):
         extension = PurePosixPath(name).suffix.lower()
         if name.startswith("."):
-            continue
-        if extension in _extensions():
+            left_out.others["hidden, by names that start with a dot"] += 1
+        elif extension in _extensions():
             files.append(name)
-        elif not (folder / name).is_dir():
-            ignored[extension or "without extension"] += 1
-        elif depth:
-            subfolder = _scan(folder / name, ignored, depth - 1)
-            if subfolder.files or subfolder.folders:
-                folders[name] = subfolder
-        else:
-            raise DeidError(f"{folder / name} lies too deep: images are laid out as {_LAYOUTS}")
+        elif not is_folder:
+            left_out.kinds[extension or "without extension"] += 1
+        elif subfolder := _subfolder(folder / name, left_out, depth):
+            folders[name] = subfolder
     return _Folder(files, folders)
+
+
+def _subfolder(folder: epath.Path, left_out: _LeftOut, depth: int) -> _Folder | None:
+    """Returns what a folder holds; None if that is no image."""
+    if not depth:
+        raise DeidError(f"{folder} lies too deep: images are laid out as {_LAYOUTS}")
+    try:
+        found = _scan(folder, left_out, depth - 1)
+    except OSError as error:
+        left_out.unreadable.append(f"{folder.name} ({error.strerror or error})")
+        return None
+    if not found.files and not found.folders:
+        left_out.empty.append(folder.name)
+        return None
+    return found
+
+
+def _entries(folder: epath.Path) -> Iterator[tuple[str, bool]]:
+    """Yields the name of each entry of a folder, and whether it is a folder."""
+    if is_remote(folder):
+        yield from ((path.name, path.is_dir()) for path in folder.iterdir())
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            try:
+                yield entry.name, entry.is_dir()
+            except OSError:  # A link in a circle, or through a folder that can't be read.
+                yield entry.name, False
 
 
 def _layout(tree: _Folder, path: str) -> tuple[list[str] | None, dict[str, list[tuple[str, int | None]]]]:
@@ -155,3 +225,7 @@ def _layout(tree: _Folder, path: str) -> tuple[list[str] | None, dict[str, list[
         ]
         for split, classes in splits.items()
     }
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")

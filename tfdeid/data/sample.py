@@ -26,8 +26,15 @@ class SampleStore:
         self.channels: int | None = 1
         self.sizes = {split: 2 * count for split, count in _PER_CLASS.items()}
 
+        self.is_remote = False
+        self.notes: list[str] = []
+        self.identity = self.version
+
     def labels(self, split: str) -> np.ndarray:
         return np.repeat(np.arange(2), _PER_CLASS[split])
+
+    def reads_quickly(self, split: str) -> bool:
+        return True
 
     def read(self, split: str, indices: Sequence[int] | np.ndarray) -> Iterator[Example]:
         patches = _patches()

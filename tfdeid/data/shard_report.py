@@ -30,6 +30,8 @@ class ShardReport:
       crc32c: CRC-32C of the file, 8 hex digits.
       failures: (hashed id, stage) of each image that failed. Only the key holder can tell which image that is.
       seconds: time spent in each stage.
+      source_digest: hash of the images and labels that it was made of, by their records' ids; "" until algorithm version 1.
+      several_pictures: image files that held several, as a TIFF has pages; the first was taken.
     """
 
     file_name: str
@@ -42,6 +44,8 @@ class ShardReport:
     crc32c: str
     failures: tuple[tuple[str, str], ...]
     seconds: dict[str, float]
+    source_digest: str = ""
+    several_pictures: int = 0
 
     @classmethod
     def from_json(cls, text: str) -> ShardReport:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import pathlib
@@ -10,7 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from etils import epath
 
+from tfdeid.files import write_text
 from tfdeid.measure.measures import MEASURES, RECOGNISED
 from tfdeid.measure.sweep import Sweep
 
@@ -58,7 +61,7 @@ def table(found: Sweep, paper: Paper | None = None) -> str:
 
 
 def write(found: Sweep, folder: pathlib.Path, about: dict[str, Any], paper: Paper | None = None) -> list[pathlib.Path]:
-    """Writes measures.json, measures.csv and measures.png; returns their paths.
+    """Writes measures.json, measures.csv and measures.png, each of which appears when it is whole; returns their paths.
 
     Args:
       found: the sweep.
@@ -66,20 +69,24 @@ def write(found: Sweep, folder: pathlib.Path, about: dict[str, Any], paper: Pape
       about: what was measured: facts for the JSON file, nothing secret.
       paper: the paper's figures by input size.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     table_rows = [{name: _plain(value) for name, value in row.items()} for row in rows(found, paper)]
-    paths = [folder / f"measures.{ending}" for ending in ("json", "csv", "png")]
     content = {**about, "recommended": found.best, "as_good": found.as_good, "rows": table_rows, "keys": found.other_keys}
-    paths[0].write_text(json.dumps(content, indent=1) + "\n")
-    with paths[1].open("w", newline="") as file:
-        writer = csv.DictWriter(file, table_rows[0].keys())
-        writer.writeheader()
-        writer.writerows(table_rows)
-    _plot(found, paths[2], paper)
-    return paths
+    lines = io.StringIO(newline="")
+    writer = csv.DictWriter(lines, table_rows[0].keys())
+    writer.writeheader()
+    writer.writerows(table_rows)
+    files: dict[str, str | bytes] = {
+        "json": json.dumps(content, indent=1) + "\n",
+        "csv": lines.getvalue().encode(),
+        "png": _plot(found, paper),
+    }
+    for ending, data in files.items():
+        write_text(epath.Path(folder / f"measures.{ending}"), data)
+    return [folder / f"measures.{ending}" for ending in files]
 
 
-def _plot(found: Sweep, path: pathlib.Path, paper: Paper | None) -> None:
+def _plot(found: Sweep, paper: Paper | None) -> bytes:
+    """Returns the curves as a PNG file."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5.5), layout="constrained")
@@ -104,7 +111,9 @@ def _plot(found: Sweep, path: pathlib.Path, paper: Paper | None) -> None:
     notes += ["bands: one standard deviation over keys"] if found.other_keys else []
     axes.set(xlabel=f"input size, pixels a side ({'; '.join(notes)})", ylabel="measure")
     figure.legend(loc="outside upper center", ncols=4)
-    figure.savefig(path, dpi=120)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=120, format="png")
+    return picture.getvalue()
 
 
 def _plain(value: Any) -> Any:

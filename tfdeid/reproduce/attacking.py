@@ -12,6 +12,7 @@ from tfdeid.attack.view import RECORDS
 from tfdeid.data.draw import draw_images
 from tfdeid.data.sources import SourceConfig
 from tfdeid.deidentifier import DeidConfig
+from tfdeid.errors import DeidError
 from tfdeid.key import Key
 from tfdeid.reproduce.parts import Attacking, Result
 
@@ -26,7 +27,7 @@ def run(part: Attacking, key: Key, data_dir: str | None) -> Result:
     """Attacks images of the test split, with public ones of the train split, and returns `figures`.
 
     Raises:
-      DeidError: the dataset or its splits are not there.
+      DeidError: the dataset or its splits are not there, or an attacker failed.
     """
     source = SourceConfig(dataset=part.dataset, data_dir=data_dir)
     started = time.perf_counter()
@@ -38,7 +39,12 @@ def run(part: Attacking, key: Key, data_dir: str | None) -> Result:
     def say(step: str) -> None:
         print(f"  {(time.perf_counter() - started) / 60:4.1f} min  {step}", flush=True)
 
-    found = figures(attack(case, attackers(part.deid), on_step=say))
+    findings = attack(case, attackers(part.deid), on_step=say)
+    if findings.failed:
+        # A part is kept for good: one that lacks an attacker would pass for one that it does not get anything of.
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in findings.failed.items())
+        raise DeidError(f"attackers failed, so that nothing is known of what they would get. {reasons}")
+    found = figures(findings)
     say(f"SSIM {found['published']:.3f} as published, {found['best']:.3f} at best")
     return {**found, "seconds": time.perf_counter() - started}
 

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from tfdeid.deidentifier import DeidConfig
     from tfdeid.key import Key
 
-# Part of every output's identity: raise it when the same source, configuration and key give other pixels than before.
-ALGORITHM_VERSION = 1
-
 
 class Scheme(Protocol):
     """One way to de-identify an image; must give the same output for the same input, and be safe to call from many threads."""

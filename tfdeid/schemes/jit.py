@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
 import pathlib
+import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numba
@@ -19,28 +21,66 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @functools.cache
 def _cache_directory() -> str | None:
-    """Returns a writable directory for compiled kernels, or None (with one warning) where there is none.
+    """Returns a folder for compiled kernels that is this user's alone, or None (with one warning) where there can be none.
 
     Its name holds a hash of every kernel source file: numba itself looks only at the file of the function it compiles, so a
     change in a callee that lives in another module would otherwise leave stale code behind.
     """
     sources = sorted(pathlib.Path(__file__).parent.rglob("*.py"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
-    user_cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    # The user's number keeps the shared temporary folder free of other people's compiled code.
-    fallback = os.path.join(tempfile.gettempdir(), f"tfdeid-{os.getuid() if hasattr(os, 'getuid') else 0}")
-    for base in filter(None, (os.environ.get("NUMBA_CACHE_DIR"), os.path.join(user_cache, "tfdeid"), fallback)):
+    for base, alone in _bases():
         path = os.path.join(base, f"numba-{digest}")
         try:
-            os.makedirs(path, mode=0o700, exist_ok=True)
-            if hasattr(os, "getuid") and os.stat(path).st_uid != os.getuid():
-                continue  # numba loads what lies there: only code of our own may run.
-            tempfile.TemporaryFile(dir=path).close()
+            _make(path)
+            path = os.path.realpath(path)
+            if _is_safe(path, alone):
+                tempfile.TemporaryFile(dir=path).close()
+                return path
         except OSError:
             continue
-        return path
-    warn("no writable folder for compiled kernels: every process compiles them anew (about 15 s). Set NUMBA_CACHE_DIR.")
+    warn("no folder for compiled kernels is this user's alone: every process compiles them anew (20 s). Set NUMBA_CACHE_DIR.")
     return None
+
+
+def _bases() -> Iterator[tuple[str, bool]]:
+    """Yields folders in which the cache could lie, the best first, and whether those that they lie in are not our concern."""
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
+        yield os.path.abspath(chosen), True  # Whoever names it answers for it, but for what is made there.
+    home = os.path.expanduser("~")  # Stays as it is where no home is known.
+    cache = os.environ.get("XDG_CACHE_HOME") or (os.path.join(home, ".cache") if os.path.isdir(home) else "")
+    if os.path.isabs(cache):
+        yield os.path.join(cache, "tfdeid"), False
+    with contextlib.suppress(OSError):  # There may be no temporary folder either.
+        yield os.path.join(tempfile.gettempdir(), f"tfdeid-{os.getuid() if hasattr(os, 'getuid') else 0}"), False
+
+
+def _make(path: str) -> None:
+    """Makes a folder, and those that it lies in, for this user alone, whatever the umask."""
+    if not os.path.isdir(path):
+        _make(os.path.dirname(path))
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+
+
+def _is_safe(path: str, alone: bool) -> bool:
+    """Tells whether nobody but this user and root could put something in a folder, or another one in its place.
+
+    numba runs what lies there.
+
+    Args:
+      path: the folder, without symbolic links.
+      alone: do not look at the folders that it lies in.
+    """
+    if not hasattr(os, "getuid"):
+        return True
+    levels = [pathlib.Path(path), *pathlib.Path(path).parents]
+    for level in levels[:1] if alone else levels:
+        status = level.lstat()
+        # In the temporary folder, others can't touch what is ours.
+        shared = status.st_mode & 0o022 and not (status.st_mode & stat.S_ISVTX and level != levels[0])
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (os.getuid(), 0) or shared:
+            return False
+    return levels[0].lstat().st_uid == os.getuid()
 
 
 def jit(function: F) -> F:

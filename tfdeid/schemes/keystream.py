@@ -101,8 +101,12 @@ class Masks(Generic[_Mask]):
             )
         if self._config.needs_ids:
             image_id = needed_id(self._config, image_id)
-            return self._draw(KeyStream(self._key, f"{self._label}, {channels} channels, image {image_id}"), channels)
+            return self._drawn(channels, f", image {self._config.image_label(image_id)}")
         # Two threads that come first at once draw the same mask.
         if channels not in self._shared:
-            self._shared[channels] = self._draw(KeyStream(self._key, f"{self._label}, {channels} channels"), channels)
+            whose = "" if self._config.algorithm_version == 1 else f", input size {size}"
+            self._shared[channels] = self._drawn(channels, whose)
         return self._shared[channels]
+
+    def _drawn(self, channels: int, whose: str) -> _Mask:
+        return self._draw(KeyStream(self._key, f"{self._label}, {channels} channels{whose}"), channels)

@@ -6,6 +6,7 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 
+from tfdeid.commandline import command
 from tfdeid.data.batches import DataConfig
 from tfdeid.errors import DeidError
 from tfdeid.options import parse
@@ -38,7 +39,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     options, data, train_config = parse(
         argv, "tfdeid.train", "Train a network on a prepared TFDS dataset.", _EXAMPLES, RunOptions, sections
     )
-    if options.run_dir is None:
+    if not options.run_dir:
         raise DeidError("say where results go with --run_dir, a folder for this run alone.")
     import_tensorflow()
     from tfdeid.train.trainer import train
@@ -53,7 +54,7 @@ def run(argv: Sequence[str] | None = None) -> int:
             f"\ntest accuracy {results['test_accuracy']:.4f} after epoch {results['epochs']}; "
             f"best {results['best_test_accuracy']:.4f} after epoch {results['best_epoch']} (chosen on the same test images)\n"
             f"run: {done.path} (run.json, log.csv, tensorboard/, last.keras, best.keras)\n"
-            f"next: python -m tfdeid.evaluate {done.path}"
+            f"next: {command('python', '-m', 'tfdeid.evaluate', done.path)}"
         )
     return 0
 

@@ -11,7 +11,9 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from tfdeid.data.batches import DataConfig, ImageData, check_same_content, read
+from tfdeid.data.batches import DataConfig, ImageData, check_testable, read
+from tfdeid.data.same_content import check_same_content
+from tfdeid.errors import DeidError
 from tfdeid.train.models import make_model
 from tfdeid.train.run_dir import LAST, RunDir
 
@@ -35,14 +37,16 @@ class Predictor:
 
 
 def accuracy_and_loss(predictor: Predictor, data: ImageData, batch_size: int) -> tuple[float, float]:
-    """Returns the share of right answers and the mean cross-entropy."""
+    """Returns the share of right answers and the mean cross-entropy of the examples that have labels."""
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
     right = loss = 0.0
-    for images, labels in read(data.test_batches(batch_size), data.name):
-        logits = predictor(images, batch_size)
+    for images, labels in read(data.test_batches(batch_size), data):
+        known = labels >= 0
+        labels, logits = labels[known], predictor(images, batch_size)[known]
         right += float(tf.reduce_sum(tf.cast(tf.argmax(logits, -1) == labels, tf.float32)))
         loss += float(cross_entropy(labels, logits))
-    return right / data.size, loss / data.size
+    labelled = data.size - data.unlabelled
+    return right / labelled, loss / labelled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Evaluation:
       label_names: classes.
       confusion: int[C, C]; row: the true class, column: the predicted one.
       milliseconds: batch size -> milliseconds an image.
+      unlabelled: examples of the split that are left out, since they have no label.
     """
 
     dataset: str
@@ -64,6 +69,7 @@ class Evaluation:
     label_names: list[str]
     confusion: np.ndarray
     milliseconds: dict[int, float]
+    unlabelled: int = 0
 
     @property
     def accuracy(self) -> float:
@@ -91,6 +97,7 @@ class Evaluation:
             "split": self.split,
             "epoch": self.epoch,
             "examples": int(self.confusion.sum()),
+            "unlabelled": self.unlabelled,
             "accuracy": self.accuracy,
             "macro_precision": float(self.precision.mean()),
             "macro_recall": float(self.recall.mean()),
@@ -125,20 +132,21 @@ def evaluate(
       which: "last" or "best" checkpoint.
 
     Raises:
-      DeidError: the dataset is not there, or not of the run's kind.
+      DeidError: the dataset is not there, not of the run's kind, damaged or without labels.
     """
-    recorded = DataConfig(**run.record["data"])
+    recorded = recorded_config(DataConfig, run.record["data"], run)
     config = dataclasses.replace(recorded, data_dir=data_dir or recorded.data_dir)
     split = split or config.test_split
     data = ImageData(config, split, dataset or config.test_dataset)
     network, trained = run.record["network"], run.record["dataset"]
     check_same_content(trained["facts"], (network["image_size"], network["channels"]), trained["label_names"], data)
+    check_testable(data, "--split")
     predictor = Predictor(load_network(run, which))
     confusion = np.zeros((len(data.label_names),) * 2, np.int64)
     with tqdm(total=data.size, unit="image", desc="evaluating", leave=False, disable=None) as bar:
-        for images, labels in read(data.test_batches(_BATCH_SIZE), data.name):
-            predicted = tf.argmax(predictor(images, _BATCH_SIZE), -1).numpy()
-            np.add.at(confusion, (labels.numpy(), predicted), 1)
+        for images, labels in read(data.test_batches(_BATCH_SIZE), data):
+            predicted, known = tf.argmax(predictor(images, _BATCH_SIZE), -1).numpy(), labels.numpy() >= 0
+            np.add.at(confusion, (labels.numpy()[known], predicted[known]), 1)
             bar.update(len(predicted))
     return Evaluation(
         dataset=data.name,
@@ -147,7 +155,23 @@ def evaluate(
         label_names=data.label_names,
         confusion=confusion,
         milliseconds={size: _milliseconds(predictor, data, size, calls) for size, calls in _TIMED_CALLS.items()},
+        unlabelled=data.unlabelled,
     )
+
+
+def recorded_config(dataclass: type, values: dict[str, Any], run: RunDir) -> Any:
+    """Returns a config that a run's folder keeps.
+
+    Raises:
+      DeidError: it is of a later version, with values that this one does not know.
+    """
+    unknown = values.keys() - {field.name for field in dataclasses.fields(dataclass)}
+    if unknown:
+        raise DeidError(
+            f"{run.path} is the run of another version of the program: this one does not know {', '.join(sorted(unknown))}. "
+            "Use the version that trained it."
+        )
+    return dataclass(**values)
 
 
 def _milliseconds(predictor: Predictor, data: ImageData, batch_size: int, calls: int) -> float:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import pathlib
+import io
+from typing import Any
 
 import numpy as np
 
 from tfdeid.train.evaluation import Evaluation
 
 _MOST_ROWS = 20
+_PLAIN_TEXT: dict[str, Any] = {"parse_math": False}  # Names may hold $.
 _MOST_NAMED = 40  # Classes whose names fit beside the picture.
 
 
@@ -17,7 +19,8 @@ def table(found: Evaluation) -> str:
     ranked = np.argsort(found.f1, kind="stable")[:_MOST_ROWS] if len(found.label_names) > _MOST_ROWS else range(len(found.f1))
     width = max(8, *(len(found.label_names[k]) for k in ranked))
     lines = [
-        f"{found.dataset}, split {found.split}: {found.confusion.sum():,} images, after epoch {found.epoch}",
+        f"{found.dataset}, split {found.split}: {found.confusion.sum():,} images, after epoch {found.epoch}"
+        + (f" ({found.unlabelled:,} without a label left out)" if found.unlabelled else ""),
         f"accuracy {found.accuracy:.4f}, macro precision {found.precision.mean():.4f}, macro recall {found.recall.mean():.4f}, "
         f"macro F1 {found.f1.mean():.4f}",
         ", ".join(f"{value:.3f} ms an image at batch {size}" for size, value in found.milliseconds.items()),
@@ -32,8 +35,8 @@ def table(found: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def draw_confusion(found: Evaluation, path: pathlib.Path) -> None:
-    """Writes the confusion matrix, as shares of each true class, as a PNG."""
+def draw_confusion(found: Evaluation) -> bytes:
+    """Returns a PNG of the confusion matrix, as shares of each true class."""
     from matplotlib.figure import Figure
 
     count = len(found.label_names)
@@ -45,13 +48,15 @@ def draw_confusion(found: Evaluation, path: pathlib.Path) -> None:
     picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(picture, label="share of the true class")
     axes.set(xlabel="predicted", ylabel="true")
-    axes.set_title(f"{found.dataset}\nsplit {found.split}: accuracy {found.accuracy:.3f}", fontsize="medium")
+    axes.set_title(f"{found.dataset}\nsplit {found.split}: accuracy {found.accuracy:.3f}", fontsize="medium", **_PLAIN_TEXT)
     if named:
-        axes.set_xticks(range(count), found.label_names, rotation=45, ha="right")
-        axes.set_yticks(range(count), found.label_names)
+        axes.set_xticks(range(count), found.label_names, rotation=45, ha="right", **_PLAIN_TEXT)
+        axes.set_yticks(range(count), found.label_names, **_PLAIN_TEXT)
     if count <= _MOST_ROWS:
         for (row, column), share in np.ndenumerate(shares):
             axes.text(
                 column, row, f"{share:.2f}", ha="center", va="center", color="white" if share > 0.5 else "black", fontsize=7
             )
-    figure.savefig(path, dpi=120)
+    picture_file = io.BytesIO()
+    figure.savefig(picture_file, format="png", dpi=120)
+    return picture_file.getvalue()

@@ -9,29 +9,39 @@ import contextlib
 import csv
 import io
 import json
+import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 from etils import epath
 
-from tfdeid.errors import DeidError
+from tfdeid.commandline import absolute
+from tfdeid.errors import DeidError, reason
 from tfdeid.files import lock, write_text
 
 LAST, BEST = "last", "best"
+_LOCK = ".lock"
+# What a run.json says from which the network can be made again and tested.
+_NEEDED = {
+    "data": (),
+    "dataset": ("facts", "label_names", "resizing"),
+    "network": ("model", "image_size", "channels", "precision"),
+}
 
 
 class RunDir:
     """Reads and writes a run's folder.
 
     Attributes:
-      path: the folder.
+      path: the folder, absolute.
       record: what `run.json` holds: `train`, `data`, `dataset`, `network`, `versions`, `history` (one row an epoch),
         `checkpoints` (the epochs of the last and of the best one), and `results`.
     """
 
     def __init__(self, path: epath.PathLike, record: dict[str, Any]):
-        self.path = epath.Path(path).expanduser()
+        self.path = epath.Path(path)
         self.record = record
 
     @classmethod
@@ -41,16 +51,24 @@ class RunDir:
         Raises:
           DeidError: there is none.
         """
-        run = cls(path, _read(epath.Path(path).expanduser()) or {})
-        if not run.record.get("checkpoints"):
+        folder = _folder(path)
+        record = _read(folder) or {}
+        if not record.get("checkpoints"):
             raise DeidError(f"{path} must be the folder of a training run with a finished epoch; there is no checkpoint in it.")
-        return run
+        missing = [name for name, parts in _NEEDED.items() if not _has(record.get(name), parts)]
+        if missing:
+            raise DeidError(f"{folder / 'run.json'} is not that of a training run: its {', '.join(missing)} is not whole.")
+        return cls(folder, record)
 
     @classmethod
-    def begin(cls, path: epath.PathLike, record: dict[str, Any], identity: Mapping[str, Any], writes: bool = True) -> RunDir:
+    @contextlib.contextmanager
+    def begin(
+        cls, path: epath.PathLike, record: dict[str, Any], identity: Mapping[str, Any], writes: bool = True
+    ) -> Iterator[RunDir]:
         """Opens a new folder, or one whose run was begun with the same identity, to go on with it.
 
-        A run that has not finished an epoch has nothing to keep, and is begun anew.
+        A run that has not finished an epoch has nothing to keep, and is begun anew. Other processes on this machine are kept
+        from training in the folder while the block runs, and nothing in it is changed before that is sure.
 
         Args:
           path: the folder.
@@ -59,25 +77,19 @@ class RunDir:
           writes: False for a worker of several that leaves all writing to the chief.
 
         Raises:
-          DeidError: the folder is that of another run, or holds other things.
+          DeidError: the folder is that of another run, holds other things or can't be written, or another process trains in it.
         """
-        path = epath.Path(path).expanduser()
-        found = _read(path)
-        if found is None or not found.get("checkpoints"):
-            if writes and found is None and _holds_other_things(path):
-                raise DeidError(f"{path} holds files that are not of a training run. Choose another --run_dir.")
-            run = cls(path, {**record, "identity": dict(identity), "history": [], "checkpoints": {}})
-            if writes:
-                run._write(run.record)
-            return run
-        # As JSON gives it back, where tuples are lists.
-        wanted, begun = json.loads(json.dumps(identity)), found.get("identity", {})
-        differing = [name for name in {**begun, **wanted} if begun.get(name) != wanted.get(name)]
-        if differing:
-            changes = "; ".join(f"{name} was {begun.get(name)!r}, now {wanted.get(name)!r}" for name in differing)
-            raise DeidError(f"{path} is the run of another configuration: {changes}. Choose another --run_dir.")
-        kept = {name: found[name] for name in ("identity", "history", "checkpoints")}
-        return cls(path, {**record, **kept})
+        folder = _folder(path)
+        with _locked(folder) if writes else contextlib.nullcontext():
+            found = _read(folder)
+            if found is None or not found.get("checkpoints"):
+                run = cls(folder, {**record, "identity": dict(identity), "history": [], "checkpoints": {}})
+                if writes:
+                    run._write(run.record)
+            else:
+                _check_same_run(folder, found.get("identity", {}), identity)
+                run = cls(folder, {**record, **{name: found[name] for name in ("identity", "history", "checkpoints")}})
+            yield run
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -86,16 +98,6 @@ class RunDir:
     def checkpoint(self, which: str = LAST) -> str:
         """Returns the prefix of the last or the best checkpoint."""
         return self._prefix(self.record["checkpoints"][which])
-
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keeps other processes on this machine from training in this folder while a block runs.
-
-        Raises:
-          DeidError: one does so already.
-        """
-        with lock(self.path / ".lock", f"another process is training in {self.path}. Choose another --run_dir, or wait."):
-            yield
 
     def commit(self, row: dict[str, Any], variables: Mapping[str, Sequence[tf.Variable]]) -> None:
         """Ends an epoch: writes its checkpoint, `log.csv`, then `run.json`; then drops checkpoints that no longer count.
@@ -111,17 +113,16 @@ class RunDir:
         best = max(history, key=lambda row: row["test_accuracy"])["epoch"]  # the first of several
         checkpoints = {LAST: epoch, BEST: best}
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._checkpoints.mkdir(parents=True, exist_ok=True)
             tf.train.Checkpoint(**{name: list(values) for name, values in variables.items()}).write(self._prefix(epoch))
             write_text(self.path / "log.csv", _csv(history))
             write_text(self.path / "run.json", _json({**self.record, "history": history, "checkpoints": checkpoints}))
         except (OSError, tf.errors.OpError) as error:
             self._drop_checkpoints(keep=set(self.record["checkpoints"].values()))
-            reason = _reason(error)
             kept = "the last one before it is kept" if self.history else "there was none before it"
             raise DeidError(
-                f"the checkpoint of epoch {epoch} can't be written to {self.path}: {reason}. Nothing half-written is left, and "
-                f"{kept}. Make room, and run the same command again."
+                f"the checkpoint of epoch {epoch} can't be written to {self.path}: {reason(error)}. Nothing half-written is "
+                f"left, and {kept}. Make room, and run the same command again."
             ) from error
         self.record = {**self.record, "history": history, "checkpoints": checkpoints}
         self._drop_checkpoints(keep=set(checkpoints.values()))
@@ -132,13 +133,13 @@ class RunDir:
         Raises:
           DeidError: the checkpoint is damaged or of another network.
         """
+        checkpoint = tf.train.Checkpoint(**{name: list(values) for name, values in variables.items()})
         try:
-            status = tf.train.Checkpoint(**{name: list(values) for name, values in variables.items()}).read(
-                self.checkpoint(which)
-            )
+            with _without_patterns(self._checkpoints) as folder:
+                status = checkpoint.read(str(folder / epath.Path(self.checkpoint(which)).name))
             status.assert_existing_objects_matched().expect_partial()
         except (tf.errors.OpError, ValueError, IndexError, AssertionError) as error:
-            raise DeidError(f"the checkpoint {self.checkpoint(which)} can't be read: {str(error).splitlines()[0]}") from error
+            raise DeidError(f"the checkpoint {self.checkpoint(which)} can't be read: {reason(error)}.") from error
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Puts the results of the whole run into `run.json`."""
@@ -147,48 +148,107 @@ class RunDir:
     def _write(self, record: dict[str, Any]) -> None:
         try:
             write_text(self.path / "run.json", _json(record))
-        except OSError as error:
-            raise DeidError(
-                f"{self.path} can't be written: {_reason(error)}. Choose another --run_dir, or make room."
-            ) from error
+        except (OSError, tf.errors.OpError) as error:
+            raise _unwritable(self.path, error) from error
         self.record = record
 
     @property
-    def _folder(self) -> epath.Path:
+    def _checkpoints(self) -> epath.Path:
         return self.path / "checkpoints"
 
     def _prefix(self, epoch: int) -> str:
-        return str(self._folder / f"epoch-{epoch:04d}")
+        return str(self._checkpoints / f"epoch-{epoch:04d}")
 
     def _drop_checkpoints(self, keep: set[int]) -> None:
         kept = {epath.Path(self._prefix(epoch)).name for epoch in keep}
-        for path in list(self._folder.iterdir()) if self._folder.exists() else []:
+        for path in list(self._checkpoints.iterdir()) if self._checkpoints.exists() else []:
             if path.name.partition(".")[0] not in kept:
                 with contextlib.suppress(OSError):  # What can't be deleted now is the next epoch's to delete.
                     path.rmtree() if path.is_dir() else path.unlink(missing_ok=True)
 
 
+def _folder(path: epath.PathLike) -> epath.Path:
+    """Returns a run's folder, absolute; TensorFlow takes no name that is not UTF-8."""
+    try:
+        return epath.Path(absolute(path).encode().decode())
+    except UnicodeEncodeError:
+        raise DeidError(f"the folder of a run must have a name in UTF-8, it was {os.fspath(path)!a}.") from None
+
+
 def _read(path: epath.Path) -> dict[str, Any] | None:
-    if not (path / "run.json").exists():
-        return None
     try:
         record = json.loads((path / "run.json").read_text())
-    except (ValueError, OSError) as error:
-        raise DeidError(f"{path / 'run.json'} can't be read: {error}. Choose another --run_dir.") from error
-    if not isinstance(record, dict) or not {"history", "checkpoints"} <= record.keys():
+    except (FileNotFoundError, NotADirectoryError, tf.errors.NotFoundError):
+        return None
+    except (ValueError, OSError, RecursionError, tf.errors.OpError) as error:
+        raise DeidError(f"{path / 'run.json'} can't be read: {reason(error)}. Choose another --run_dir.") from error
+    if not _has(record, ("history", "checkpoints")) or not _is_whole(record["history"], record["checkpoints"]):
         raise DeidError(f"{path / 'run.json'} is not that of a training run. Choose another --run_dir.")
     return record
 
 
+def _has(values: Any, names: Sequence[str]) -> bool:
+    return isinstance(values, dict) and set(names) <= values.keys()
+
+
+def _is_whole(history: Any, checkpoints: Any) -> bool:
+    """Tells whether a run's epochs, and the numbers of its last and its best one if there are any, are all there."""
+    rows = isinstance(history, list) and all(_has(row, ("epoch", "test_accuracy")) for row in history)
+    named = checkpoints == {} or (_has(checkpoints, (LAST, BEST)) and all(isinstance(k, int) for k in checkpoints.values()))
+    return rows and named and bool(history) == bool(checkpoints)
+
+
+@contextlib.contextmanager
+def _without_patterns(folder: epath.Path) -> Iterator[epath.Path]:
+    """Gives a name of the folder that is no pattern: TensorFlow looks for a checkpoint to read among the files that match."""
+    if not set(os.fspath(folder)) & set("[]*?{}\\") or "://" in os.fspath(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as elsewhere:
+        link = os.path.join(elsewhere, "checkpoints")
+        os.symlink(folder, link)
+        yield epath.Path(link)
+
+
+def _check_same_run(path: epath.Path, begun: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    # As JSON gives it back, where tuples are lists.
+    wanted = json.loads(json.dumps(identity))
+    differing = [name for name in {**begun, **wanted} if begun.get(name) != wanted.get(name)]
+    if differing:
+        changes = "; ".join(f"{name} was {begun.get(name)!r}, now {wanted.get(name)!r}" for name in differing)
+        raise DeidError(f"{path} is the run of another configuration: {changes}. Choose another --run_dir.")
+
+
+@contextlib.contextmanager
+def _locked(path: epath.Path) -> Iterator[None]:
+    """Makes the folder at need, and keeps other processes on this machine from training in it while a block runs.
+
+    Raises:
+      DeidError: one does so already, or the folder holds other things or can't be written.
+    """
+    with contextlib.ExitStack() as held:
+        try:
+            if _read(path) is None and _holds_other_things(path):
+                raise DeidError(f"{path} holds files that are not of a training run. Choose another --run_dir.")
+            path.mkdir(parents=True, exist_ok=True)
+            complaint = f"another process is training in {path}. Choose another --run_dir, or wait."
+            held.enter_context(lock(path / _LOCK, complaint))
+        except (OSError, tf.errors.OpError) as error:
+            raise _unwritable(path, error) from error
+        yield
+
+
 def _holds_other_things(path: epath.Path) -> bool:
-    """Tells whether a folder without a run.json holds more than what a run leaves that was killed while it wrote that."""
+    """Tells whether a folder without a run.json holds more than what a run leaves that was killed before it wrote that."""
     if path.exists() and not path.is_dir():
         raise DeidError(f"{path} must be a folder, it is a file. Choose another --run_dir.")
-    return path.exists() and any(not file.name.startswith(".run.json.incomplete-") for file in path.iterdir())
+    return path.exists() and any(
+        file.name != _LOCK and not file.name.startswith(".run.json.incomplete-") for file in path.iterdir()
+    )
 
 
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(getattr(error, "message", error)).splitlines()[0]
+def _unwritable(path: epath.Path, error: Exception) -> DeidError:
+    return DeidError(f"{path} can't be written: {reason(error)}. Choose another --run_dir, or make room.")
 
 
 def _json(record: Mapping[str, Any]) -> str:

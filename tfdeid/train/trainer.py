@@ -16,9 +16,11 @@ import tensorflow as tf
 from tqdm import tqdm
 
 import tfdeid
+from tfdeid.commandline import absolute, absolute_dataset
 from tfdeid.data.augment import RandomAffine
-from tfdeid.data.batches import DataConfig, ImageData, check_same_content, read
-from tfdeid.errors import DeidError
+from tfdeid.data.batches import DataConfig, ImageData, check_testable, check_trainable, read
+from tfdeid.data.same_content import check_same_content
+from tfdeid.errors import DeidError, reason
 from tfdeid.train.config import TrainConfig
 from tfdeid.train.evaluation import Predictor, accuracy_and_loss
 from tfdeid.train.models import make_model
@@ -56,11 +58,12 @@ def train(data_config: DataConfig, config: TrainConfig, run_path: str) -> RunDir
         raise DeidError(
             f"batch_size must be a multiple of the {strategy.num_replicas_in_sync} devices, it was {config.batch_size}."
         )
+    check_trainable(train_data)
+    check_testable(test_data, "--test_split")
     resolver = strategy.cluster_resolver if config.strategy == "multi_worker" else None
     is_chief = resolver is None or _is_chief(resolver)
     record, identity = _record(data_config, config, train_data), _identity(data_config, config, train_data, test_data)
-    run = RunDir.begin(run_path, record, identity, writes=is_chief)
-    with run.lock() if is_chief else contextlib.nullcontext():
+    with RunDir.begin(run_path, record, identity, writes=is_chief) as run:
         return _Trainer(train_data, test_data, data_config, config, run, strategy, is_chief).run()
 
 
@@ -119,6 +122,7 @@ class _Trainer:
         self._train_data, self._test_data = train_data, test_data
         self._config, self._dir, self._strategy = config, run, strategy
         self._is_chief = is_chief
+        self._writer: Any = None  # of TensorBoard's files
         self._done = len(run.history)  # Epochs, when this process began.
         self._steps = train_data.size // config.batch_size
         # TensorFlow mirrors variables across devices in ways that XLA can't compile.
@@ -143,13 +147,12 @@ class _Trainer:
             self._dir.restore(self._state)
         done, total = self._done, self._config.total_epochs
         self._say(self._beginning(done, total))
-        with self._tensorboard() as log:
-            for epoch in range(done, total):
-                row = self._epoch(epoch, total)
-                if self._is_chief:
-                    self._dir.commit(row, self._state)
-                    log(row)
-                    self._say(_line(row, total))
+        for epoch in range(done, total):
+            row = self._epoch(epoch, total)
+            if self._is_chief:
+                self._dir.commit(row, self._state)
+                self._log(row)
+                self._say(_line(row, total))
         if self._is_chief:
             self._export()
         return self._dir
@@ -200,7 +203,7 @@ class _Trainer:
         with tqdm(total=self._steps, unit="step", desc=f"epoch {epoch + 1}/{total}", leave=False, disable=quiet) as bar:
             if epoch == self._done:
                 bar.set_postfix_str("the first step compiles the network")
-            iterator, looked = read(batches, self._train_data.name), started
+            iterator, looked = read(batches, self._train_data), started
             for k in range(self._steps):
                 asked = time.perf_counter()
                 images, labels = next(iterator)
@@ -280,10 +283,17 @@ class _Trainer:
                 self._dir.restore({"network": self._state["network"]}, which)
                 whole = self._dir.path / f"{which}.keras"
                 part = self._dir.path / f".{which}.incomplete.keras"
-                self._model.save(part)
-                part.replace(whole)
+                try:
+                    self._model.save(part)
+                    part.replace(whole)
+                except OSError:
+                    with contextlib.suppress(OSError):
+                        part.unlink(missing_ok=True)
+                    raise
         except OSError as error:
-            raise DeidError(f"the network can't be written to {self._dir.path}: {error}. Make room, and run again.") from error
+            raise DeidError(
+                f"the network can't be written to {self._dir.path}: {reason(error)}. Make room, and run again."
+            ) from error
         results = {
             "epochs": last["epoch"],
             "test_accuracy": last["test_accuracy"],
@@ -295,8 +305,11 @@ class _Trainer:
 
     def _beginning(self, done: int, total: int) -> str:
         xla = "on (the train step is compiled)" if self._compiles else f"off for the network under {self._config.strategy}"
+        unlabelled = self._test_data.unlabelled
+        left_out = f" ({unlabelled:,} without a label left out)" if unlabelled else ""
         lines = [
-            f"{self._train_data.name}: {self._train_data.size:,} images to train on, {self._test_data.size:,} to test on, "
+            f"{self._train_data.name}: {self._train_data.size:,} images to train on, "
+            f"{self._test_data.size - unlabelled:,} to test on{left_out}, "
             f"{self._train_data.image_size} x {self._train_data.image_size} x {self._train_data.channels}, "
             f"{len(self._train_data.label_names)} classes",
             f"{self._config.model}: {self._model.count_params():,} weights; {self._steps:,} steps an epoch; "
@@ -312,25 +325,20 @@ class _Trainer:
         if self._is_chief:
             tqdm.write(text, file=sys.stdout)
 
-    @contextlib.contextmanager
-    def _tensorboard(self) -> Any:
-        """Gives a function that logs an epoch's row for TensorBoard."""
-        if not self._is_chief:
-            yield lambda row: None
-            return
-        writer = tf.summary.create_file_writer(str(self._dir.path / "tensorboard"))
-
-        def log(row: dict[str, Any]) -> None:
-            try:
-                with writer.as_default(step=row["epoch"]):
-                    for name, value in row.items():
-                        tf.summary.scalar(name, value)
-                writer.flush()
-            except tf.errors.OpError as error:
-                raise DeidError(f"{self._dir.path / 'tensorboard'} can't be written: {error.message}. Make room.") from error
-
-        yield log
-        writer.close()
+    def _log(self, row: dict[str, Any]) -> None:
+        """Logs an epoch's figures for TensorBoard."""
+        folder = str(self._dir.path / "tensorboard")
+        try:
+            if self._writer is None:
+                self._writer = tf.summary.create_file_writer(folder)
+            with self._writer.as_default(step=row["epoch"]):
+                for name, value in row.items():
+                    tf.summary.scalar(name, value)
+            self._writer.flush()
+        except tf.errors.OpError as error:
+            raise DeidError(
+                f"{folder} can't be written: {reason(error)}. Make room, and run the same command again."
+            ) from error
 
 
 def _learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
@@ -351,7 +359,7 @@ def _record(data_config: DataConfig, config: TrainConfig, data: ImageData) -> di
     versions = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "tensorflow-datasets", "numpy")}
     return {
         "train": dataclasses.asdict(config),
-        "data": dataclasses.asdict(data_config),
+        "data": _anywhere(data_config),
         "dataset": {"name": data.name, "facts": data.facts, "label_names": data.label_names, "resizing": data.resizing},
         "network": {
             "model": config.model,
@@ -360,6 +368,16 @@ def _record(data_config: DataConfig, config: TrainConfig, data: ImageData) -> di
             "precision": config.precision,
         },
         "versions": {"tfdeid": tfdeid.__version__, **versions},
+    }
+
+
+def _anywhere(config: DataConfig) -> dict[str, Any]:
+    """Returns the config as it means the same in every folder and under every default of TFDS's."""
+    return {
+        **dataclasses.asdict(config),
+        "data_dir": absolute(config.data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"),
+        "dataset": absolute_dataset(config.dataset),
+        "test_dataset": config.test_dataset and absolute_dataset(config.test_dataset),
     }
 
 

@@ -179,7 +179,7 @@ def test_a_scheme_bends_what_it_traces_and_encrypts_what_is_bent(options):
     config = DeidConfig(input_size=SIDE, output_size=64, bend=True, **options)
     scheme, flat = Structural(config, KEY), Structural(DeidConfig(input_size=SIDE, output_size=64, **options), KEY)
     drawing = scheme.drawing(IMAGE, "a")
-    np.testing.assert_array_equal(drawing.points, BEND(flat.drawing(IMAGE, "a"), "a").points)
+    np.testing.assert_array_equal(drawing.points, BEND(flat.drawing(IMAGE, "a"), f"a, input size {SIDE}").points)
     moved = scheme.position_ope("a")(drawing)
     np.testing.assert_array_equal(moved.points[:, 0], flat.position_ope("a").encrypt_x(drawing.points[:, 0]))
     assert drawing.points.min() < 0  # Some have left the canvas.

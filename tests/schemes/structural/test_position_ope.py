@@ -94,6 +94,39 @@ def test_a_canvas_beyond_the_domain_is_the_same_error():
             PositionOPE(Key(PUBLISHED), whole_canvas=whole_canvas)(image)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, None])
+def test_what_is_no_finite_number_is_refused(value):
+    encrypt = encryption(2, 1)
+    for values in (value, np.array([1.0, value], np.float64)):
+        with pytest.raises(DeidError, match="coordinates must be finite numbers, one was (nan|inf)"):
+            encrypt.encrypt(values)
+    for canvas in (dict(width=value, height=3), dict(width=3, height=value)):
+        if value is not None:
+            image = VectorImage.from_paths(**canvas, paths=[])
+            with pytest.raises(DeidError, match="coordinates must be finite numbers"):
+                encryption(2, 1)(image)
+
+
+@pytest.mark.parametrize("value", [1e18, 1e19, -1e30, 1e300])
+def test_huge_numbers_are_refused_as_too_large(value):
+    with pytest.raises(DeidError, match="coordinates must be at most 999.9 in size"):
+        encryption(2, 1).encrypt(np.array([value]))
+
+
+def test_numbers_and_lists_of_numbers_will_do_and_words_will_not():
+    encrypt = encryption(2, 1)
+    assert encrypt.encrypt(3.0) == encrypt.encrypt([3])[0] == encrypt.encrypt(np.array([3.0]))[0]
+    with pytest.raises(DeidError, match="array of numbers"):
+        encrypt.encrypt(["abc"])
+
+
+def test_a_bad_number_in_a_document_is_one_clear_error():
+    for number in ("abc", "1e999", "nan", "1,,2"):
+        document = f'<svg width="9" height="9"><path fill="rgb(1,2,3)" d="M {number} 0 Z"/></svg>'
+        with pytest.raises(DeidError, match=f"finite numbers only, found '{number}'"):
+            encryption(2, 1).encrypt_svg(document)
+
+
 def test_points_outside_the_canvas():
     path = ([MOVE, LINE, LINE, CLOSE], [(-30.0, -3.3), (45.0, 60.0), (0.0, 32.0)], (0, 0, 0, 255))
     moved = encryption(3, 1)(VectorImage.from_paths(32, 32, [path]))

@@ -134,7 +134,7 @@ def test_a_trace_has_the_palettes_colours_alone_whatever_the_preset(preset):
     assert drawing.num_paths and {tuple(color[:3]) for color in drawing.colors} <= {tuple(c) for c in scheme._recolor.palette}
     assert scheme(image, "a").shape == (32, 32, 3)
     if preset == "default":
-        again = vectorize(RECOLOR(image, "a"), scheme._options)
+        again = vectorize(RECOLOR(image, "a, input size 24"), scheme._options)
         np.testing.assert_array_equal(drawing.points, again.points)
 
 

@@ -6,6 +6,7 @@ import base64
 import collections
 import hashlib
 import hmac
+import itertools
 import subprocess
 import sys
 import warnings
@@ -50,14 +51,15 @@ def pick(key: Key, count: int, image_id: str) -> int:
 @pytest.mark.parametrize("axes", ["shared", "independent"])
 @pytest.mark.parametrize("scope", ["dataset", "pool:5", "image"])
 def test_every_mode_is_pyope_under_the_derived_key(fixed_key, scope, axes):
-    for image_id in ("a", "b"):
+    for image_id, version in itertools.product("ab", (1, 2)):
+        more = "" if version == 1 else ", input size 16"
         text = {
             "dataset": fixed_key.material,
-            "pool:5": derived(fixed_key.material, f"table {pick(fixed_key, 5, image_id)} of a pool of 5"),
-            "image": derived(fixed_key.material, f"image {image_id}"),
+            "pool:5": derived(fixed_key.material, f"table {pick(fixed_key, 5, image_id + more)}{more} of a pool of 5"),
+            "image": derived(fixed_key.material, f"image {image_id}{more}"),
         }[scope]
         x, y = (text, text) if axes == "shared" else (derived(text, "axis x"), derived(text, "axis y"))
-        ope = scheme(fixed_key, key_scope=scope, axes=axes).position_ope(image_id)
+        ope = scheme(fixed_key, key_scope=scope, axes=axes, algorithm_version=version).position_ope(image_id)
         assert ope.encrypt_x(PIXELS).tolist() == by_pyope(x)
         assert ope.encrypt_y(PIXELS).tolist() == by_pyope(y)
         assert ope.canvas_size(16, 7) == (by_pyope(x)[-1], by_pyope(y)[-2])

@@ -12,6 +12,8 @@ from tfdeid.schemes.structural.number_ope import DOMAIN, NumberOPE
 from tfdeid.schemes.structural.vector_image import VectorImage
 
 AXES = ("shared", "independent")
+# Larger numbers don't fit in int64.
+_WHOLE = 2.0**62
 # Spline control points reach a few pixels beyond the canvas; what lies further out is added when it occurs.
 MARGIN = 8
 
@@ -87,7 +89,7 @@ class PositionOPE:
           float64 of that shape, in encrypted units.
 
         Raises:
-          DeidError: a coordinate is too large for the encryption, or the axes are independent.
+          DeidError: a coordinate is too large for the encryption or no number, or the axes are independent.
         """
         return self._shared("encrypt", "encrypt_x or encrypt_y").encrypt(values)
 
@@ -143,23 +145,31 @@ class _Axis:
         self.offset = int(ope.encrypt(np.zeros(1, np.int64))[0])
 
     def encrypt(self, values: np.ndarray) -> np.ndarray:
+        try:
+            values = np.asarray(values, np.float64)
+        except (TypeError, ValueError):
+            raise DeidError("coordinates must be an array of numbers.") from None
+        if values.size == 0:
+            return np.zeros(values.shape)
         scaled = np.abs(values) * self._factor
+        if not (largest := scaled.max()) < _WHOLE:  # Nor is NaN.
+            self._check(largest)
         numbers = (np.sign(values) * np.floor(scaled + 0.5)).astype(np.int64)
-        if numbers.size == 0:
-            return np.zeros(numbers.shape)
         if (found := self._ope.known(numbers)) is None:
-            self._check(int(np.abs(numbers).max()))
+            self._check(float(np.abs(numbers).max()))
             found = self._ope.encrypt(numbers)
         return (found - self.offset) / self._factor
 
     def reserve(self, size: float) -> None:
         """Works out all numbers of a canvas in one go."""
         margin = min(MARGIN, max(0.0, DOMAIN / self._factor - size))
-        largest = math.ceil((size + margin) * self._factor)
-        self._check(largest)
-        self._ope.reserve(math.floor(-margin * self._factor), largest)
+        self._check((size + margin) * self._factor)
+        self._check((size + margin) * self._factor)
+        self._ope.reserve(math.floor(-margin * self._factor), math.ceil((size + margin) * self._factor))
 
-    def _check(self, largest: int) -> None:
+    def _check(self, largest: float) -> None:
+        if not math.isfinite(largest):
+            raise DeidError(f"coordinates must be finite numbers, one was {largest}.")
         if largest > DOMAIN:
             raise DeidError(
                 f"coordinates must be at most {DOMAIN / self._factor:g} in size at coordinate_decimals "

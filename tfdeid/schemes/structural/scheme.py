@@ -30,7 +30,8 @@ class Structural:
 
     In the paper one warp serves all images. With `key_scope` "image" each has that of `key.derive("structural v1, image ID")`;
     with "pool:K" an image has that of `key.derive("structural v1, table I of a pool of K")`, where I is the remainder by K of
-    the first 8 bytes, big-endian, of `key.hmac("structural v1, pool of K", ID)`. Neither is in the paper.
+    the first 8 bytes, big-endian, of `key.hmac("structural v1, pool of K", ID)`. Neither is in the paper. Since algorithm
+    version 2, `ID` and `I` are followed by ", input size N" (`DeidConfig.image_label`).
 
     Not in the paper either: with `colors` "keyed" an image is recoloured before it is traced (`recolor`), and with `bend` its
     paths are bent before they are encrypted (`bend`), both under the key itself and the image's id.
@@ -76,7 +77,7 @@ class Structural:
         image_id, count = needed_id(self._config, image_id), self._config.pool_size
         if count is None:
             return self._of_image(image_id)
-        digest = self._key.hmac(f"structural v1, pool of {count}", image_id)
+        digest = self._key.hmac(f"structural v1, pool of {count}", self._config.image_label(image_id))
         return self._of_pool(int.from_bytes(digest[:8], "big") % count)
 
     def drawing(self, image: np.ndarray, image_id: str | None = None) -> VectorImage:
@@ -91,21 +92,25 @@ class Structural:
         """
         colored = image
         if self._recolor is not None:
-            colored = self._recolor(image, needed_id(self._config, image_id))
+            colored = self._recolor(image, self._label(image_id))
         # A gray image is painted in the key's colours, and turns gray again at last: as grays alone they might be mistaken.
         drawn = vectorize(colored, self._options).replace(channels=image.shape[2])
-        return drawn if self._bend is None else self._bend(drawn, needed_id(self._config, image_id))
+        return drawn if self._bend is None else self._bend(drawn, self._label(image_id))
 
     def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
         moved = self.position_ope(image_id)(self.drawing(image, image_id))
         return rasterize(moved, self._config.output_size, backend=self._config.backend)
 
+    def _label(self, image_id: str | None) -> str:
+        return self._config.image_label(needed_id(self._config, image_id))
+
     def _of_image(self, image_id: str) -> PositionOPE:
-        return self._table(self._key.derive(f"structural v1, image {image_id}"), whole_canvas=False)
+        return self._table(self._key.derive(f"structural v1, image {self._label(image_id)}"), whole_canvas=False)
 
     def _of_pool(self, index: int) -> PositionOPE:
         if index not in self._pool:
-            made = self._table(self._key.derive(f"structural v1, table {index} of a pool of {self._config.pool_size}"))
+            label = self._config.image_label(f"{index}")
+            made = self._table(self._key.derive(f"structural v1, table {label} of a pool of {self._config.pool_size}"))
             # Two threads that come first at once make the same; all use that of one, so that the work is done once.
             self._pool.setdefault(index, made)
         return self._pool[index]

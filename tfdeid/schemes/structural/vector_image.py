@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import decimal
+import math
 import re
 import xml.etree.ElementTree as ElementTree
 
@@ -93,15 +94,15 @@ class VectorImage:
         """
         try:
             root = ElementTree.fromstring(document)
-        except ElementTree.ParseError as error:
+        except (ElementTree.ParseError, ValueError, LookupError, TypeError) as error:
             raise DeidError(f"an SVG document must be well-formed XML: {error}.") from error
-        try:
-            width, height = float(root.attrib["width"]), float(root.attrib["height"])
-        except (KeyError, ValueError) as error:
-            raise DeidError(
-                "an SVG document needs numeric `width` and `height` attributes, as imagetracerjs writes."
-            ) from error
-        paths = [_parse_path(element) for element in root if element.tag.endswith("}path") or element.tag == "path"]
+        if (name := _local_name(root)) != "svg":
+            raise DeidError(f"an SVG document must be an svg element, it is {name!r}.")
+        width, height = (_number(root, name, least=1e-9) for name in ("width", "height"))
+        for element in root:
+            if (name := _local_name(element)) != "path":
+                raise DeidError(f"an SVG document must hold paths only, as imagetracerjs writes them; this one holds {name!r}.")
+        paths = [_parse_path(element) for element in root]
         stroke_widths = {path[3] for path in paths}
         if len(stroke_widths) > 1:
             raise DeidError(f"all paths must have one stroke width, found {sorted(stroke_widths)}.")
@@ -149,27 +150,60 @@ def js_number(value: float) -> str:
     return f"{digits}e{int(exponent):+d}"
 
 
-_RGB = re.compile(r"rgb\((\d+),(\d+),(\d+)\)")
+_RGB = re.compile(r"rgb\((\d{1,3}),(\d{1,3}),(\d{1,3})\)", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _PATH_WORD = re.compile(r"[MLQZ]|[^\sMLQZ]+")
+_CONTOURS = re.compile(r"(M[LQ]*Z)*")
+_KNOWN = {"fill", "stroke", "stroke-width", "opacity", "d", "desc"}
+
+
+def _local_name(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _finite(text: str) -> float | None:
+    """Returns a number; None if the text is none, or too large to be one."""
+    value = float(text) if _NUMBER.fullmatch(text) else math.inf
+    return value if math.isfinite(value) else None
+
+
+def _number(element: ElementTree.Element, name: str, least: float, most: float = math.inf, default: str | None = None) -> float:
+    text = element.attrib.get(name, default)
+    value = None if text is None else _finite(text)
+    if value is None or not least <= value <= most:
+        limits = "above 0" if least > 0 else f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+        raise DeidError(f"{_local_name(element)} needs a number {limits} for {name}, as imagetracerjs writes; found {text!r}.")
+    return value
 
 
 def _parse_path(element: ElementTree.Element) -> tuple[list[int], list[tuple[float, float]], tuple[int, int, int, int], float]:
+    if unknown := element.attrib.keys() - _KNOWN:
+        raise DeidError(f"a path must have the attributes {', '.join(sorted(_KNOWN))} only, found {min(unknown)!r}.")
     color = _RGB.fullmatch(element.attrib.get("fill", ""))
-    if color is None:
-        raise DeidError(f'a path needs fill="rgb(R,G,B)", found {element.attrib.get("fill")!r}.')
-    red, green, blue = (int(v) for v in color.groups())
-    opacity = round(float(element.attrib.get("opacity", "1")) * 255)
-    stroke_width = float(element.attrib.get("stroke-width", "1"))
-    commands: list[int] = []
-    numbers: list[float] = []
-    for word in _PATH_WORD.findall(element.attrib.get("d", "")):
-        if word in COMMAND_LETTERS:
-            commands.append(COMMAND_LETTERS.index(word))
-        else:
-            try:
-                numbers.append(float(word))
-            except ValueError:
-                raise DeidError(f"a path holds M, L, Q, Z and numbers only, found {word!r}.") from None
-    if len(numbers) != 2 * int(POINTS_PER_COMMAND[commands].sum()):
-        raise DeidError(f"a path with {len(commands)} commands has {len(numbers)} numbers, which do not fit together.")
+    red, green, blue = map(int, color.groups()) if color else (256, 0, 0)
+    if max(red, green, blue) > 255:
+        raise DeidError(f'a path needs fill="rgb(R,G,B)" of 0 to 255, found {element.attrib.get("fill")!r}.')
+    opacity = round(_number(element, "opacity", least=0, most=1, default="1") * 255)
+    stroke_width = _number(element, "stroke-width", least=0, default="1")
+    commands, numbers = _parse_outline(element.attrib.get("d", ""))
     return commands, list(zip(numbers[0::2], numbers[1::2])), (red, green, blue, opacity), stroke_width
+
+
+def _parse_outline(text: str) -> tuple[list[int], list[float]]:
+    """Returns the commands of a path and the numbers that they take."""
+    letters, needed = "", 0
+    numbers: list[float] = []
+    for word in _PATH_WORD.findall(text):
+        is_command, number = word in COMMAND_LETTERS, _finite(word)
+        if number is None and not is_command:
+            raise DeidError(f"a path holds M, L, Q, Z and finite numbers only, found {word!r}.")
+        if is_command == (len(numbers) < needed):
+            raise DeidError(f"a path's commands and numbers do not fit together: {word!r} follows {len(numbers)} numbers.")
+        if number is not None:
+            numbers.append(number)
+        else:
+            letters += word
+            needed += 2 * int(POINTS_PER_COMMAND[COMMAND_LETTERS.index(word)])
+    if len(numbers) < needed or not _CONTOURS.fullmatch(letters):
+        raise DeidError(f"a path's contours each begin with M and end with Z, and numbers fit; this one is {letters[:20]!r}.")
+    return [COMMAND_LETTERS.index(letter) for letter in letters], numbers

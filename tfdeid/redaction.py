@@ -1,0 +1,76 @@
+"""What looks like the text of a key is kept out of all that is shown, however it got where it does not belong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+PLACEHOLDER = "[not shown: it looks like the text of a key]"
+
+# Random base64 is told from names and sentences by two habits of people: letters of a kind follow each other, and some letters
+# are rare. Bits by which it speaks for base64 that one kind of character follows another (lower case, upper case, digit, mark):
+# log2 of the share of the kind among random characters over its share after the other in paths.
+_FOLLOWS = ((-1.1, 4.3, 2.4, -1.7), (-0.3, 0.0, 2.0, -0.9), (2.3, 3.3, -2.2, -2.4), (-0.6, 1.4, -0.4, -0.7))
+# Bits for a letter, from the most to the least frequent one in English.
+_LETTERS = {letter: (rank - 9) / 6 for rank, letter in enumerate("etaoinshrdlcumwfgypbvkjxqz")}
+_MARKS = frozenset("+/-_=")
+# 43 random characters have 65 bits, and fewer than 15 in one of ten thousand cases; of 32 characters one in a thousand goes
+# unnoticed, of 20 one in twenty. Of the paths of a Linux system one in a thousand has more, such as XtAppGetExitFlag.
+_ENOUGH = 15.0
+_FALL = 15.0
+# Names in one case, such as hashes and those of temporary folders, are none.
+_OF_EACH_CASE = 2
+# Without the punctuation around it.
+_WORD = re.compile(r"[^\s'\"(\[][^\s]*[^\s.,;:'\")\]]")
+# What is longer than a hash of Git in hexadecimal digits, and what ends as base64 of 32 bytes does.
+_CERTAIN = re.compile(r"[0-9A-Fa-f]{48,}|(?=\S*[A-Z])(?=\S*[a-z])[A-Za-z0-9+/_-]{42,}=")
+
+
+def shown(reference: str) -> str:
+    """Returns a key reference, or any one value, as messages may show it: as it is, or a placeholder if it may be a key."""
+    return PLACEHOLDER if looks_like_key(reference) else reference
+
+
+def looks_like_key(text: str) -> bool:
+    """Tells whether a key's text, or a good part of it, may be in a text: quoted, spaced, or with other things around it."""
+    return any(True for _ in _spans("".join(text.split())))
+
+
+def without_keys(message: str) -> str:
+    """Returns a message with a placeholder for each word that may be of a key's text."""
+    return _WORD.sub(lambda word: PLACEHOLDER if any(True for _ in _spans(word[0])) else word[0], message)
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yields where a text may be that of a key."""
+    for found in _CERTAIN.finditer(text):
+        yield found.span()
+    # The stretches of the largest sums, as long as these do not fall far. What no key has, such as white space, counts nothing.
+    bits, most, start, stop, previous = 0.0, 0.0, 0, 0, 3
+    for k, character in enumerate(text):
+        if (kind := _kind(character)) is None:
+            continue
+        bits += _FOLLOWS[previous][kind] + _LETTERS.get(character.lower(), 0.0)
+        previous = kind
+        if bits > most:
+            most, stop = bits, k + 1
+        if bits <= max(0.0, most - _FALL):
+            if most > _ENOUGH and _has_both_cases(text[start:stop]):
+                yield start, stop
+            bits, most, start = 0.0, 0.0, k + 1
+    if most > _ENOUGH and _has_both_cases(text[start:stop]):
+        yield start, stop
+
+
+def _kind(character: str) -> int | None:
+    if not character.isascii():
+        return None
+    if character.isalpha():
+        return 1 if character.isupper() else 0
+    if character.isdigit():
+        return 2
+    return 3 if character in _MARKS else None
+
+
+def _has_both_cases(text: str) -> bool:
+    return min(sum(map(str.isupper, text)), sum(map(str.islower, text))) > _OF_EACH_CASE
