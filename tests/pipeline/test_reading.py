@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -118,3 +119,16 @@ def test_an_unfinished_dataset_names_resume(deid, tmp_path):
     (tmp_path / "out" / "lfw_subset_deid" / "structural_50_224" / "1.0.0" / "features.json").unlink()
     with pytest.raises(DeidError, match="not complete.*--mode=resume"):
         tfdeid.load("lfw_subset_deid", data_dir=tmp_path / "out")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", '{"default_config_name": "structural_50_9"}'])
+def test_a_default_config_that_is_damaged_is_mended(deid, tmp_path, content):
+    options = ("--limit=2", "--output_size=32")
+    assert deid(*options) == 0
+    default = tmp_path / "out" / "lfw_subset_deid" / ".config" / "metadata.json"
+    kept = default.read_text()
+    default.write_text(content)
+    assert len(tfdeid.load("lfw_subset_deid", split="train", data_dir=tmp_path / "out")) == 2
+    assert deid(*options) == 0, "already complete"
+    assert default.read_text() == kept and os.listdir(default.parent) == ["metadata.json"]
+    assert len(tfds.load("lfw_subset_deid", split="train", data_dir=tmp_path / "out")) == 2
