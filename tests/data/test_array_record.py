@@ -7,8 +7,10 @@ import pytest
 from etils import epath
 
 from beam.shards import _write_records
+from tests.data.made import NAME, make_dataset
 from tfdeid import DeidError
 from tfdeid.data import array_record, tfrecord
+from tfdeid.data.tfds_store import TfdsStore
 
 RECORDS = [np.random.RandomState(k).bytes(700 + k) for k in range(50)]
 
@@ -28,6 +30,14 @@ def test_records_come_in_stored_order(file, at_once, monkeypatch):
     assert list(read(path)) == RECORDS
     assert list(read(path, 7)) == RECORDS[7:] and list(read(path, 7, 20)) == RECORDS[7:27]
     assert list(read(path, 50)) == list(read(path, 7, 0)) == []
+
+
+@pytest.mark.parametrize("file_format", ["array_record", "tfrecord"])
+def test_sources_are_read_in_both_formats(tmp_path, file_format):
+    make_dataset(tmp_path, {"train": [0, 1, -1, 2, 1]}, file_format=file_format)
+    store = TfdsStore(NAME, str(tmp_path))
+    assert store.labels("train").tolist() == [0, 1, -1, 2, 1]
+    assert [(one.index, one.label) for one in store.read("train", [1, 3, 4])] == [(1, 1), (3, 2), (4, 1)]
 
 
 def test_a_file_without_records(tmp_path):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from etils import epath
 
-from tfdeid.errors import DeidError
+from tfdeid.errors import DeidError, reason
 from tfdeid.files import file_size
 
 # Bytes that are read at once. A call for each record takes a third longer, and a step from Python to tf.data far longer.
@@ -55,7 +55,5 @@ def read_blocks(path: epath.Path, skip: int = 0, take: int | None = None) -> Ite
                 reader.close()
     except DeidError:
         raise
-    except OSError as error:
-        raise DeidError(error.strerror or str(error)) from error
-    except (ValueError, RuntimeError, IndexError) as error:  # The package raises all three.
-        raise DeidError(str(error).splitlines()[0]) from error
+    except (OSError, ValueError, RuntimeError, IndexError) as error:  # The package raises the last three.
+        raise DeidError(reason(error)) from error
