@@ -56,7 +56,10 @@ def test_what_follows_an_image_does_not_count(kind, trailer):
     np.testing.assert_array_equal(decode_image(data + trailer), decode_image(data))
 
 
-MULTI_PICTURE = b"MPF\0MM\0*\0\0\0\x08\0\3"  # It breaks off.
+# Its count of pictures is of a type that does not exist.
+MULTI_PICTURE = (
+    b"MPF\0MM\0*\0\0\0\x08\0\3\xb0\0\0\7\0\0\0\x040100\xb0\1\0\xe4\0\0\0\1\0\0\0\2\xb0\2\0\7\0\0\0\x20\0\0\0\x32" + bytes(36)
+)
 JPEGS = {
     "scans in a thumbnail": jpeg_with(segment(0xE1, b"Exif\0\0" + SCANS)),
     "the end of a thumbnail": jpeg_with(segment(0xE1, b"Exif\0\0\xff\xd9" + SCANS)),
@@ -105,7 +108,10 @@ PNGS = {
     "100 MB of text": png_with(packed_text(b"iTXt", b"history", 100 << 20), last=True),
     "XMP of 3 MB": png_with(packed_text(b"iTXt", b"XML:com.adobe.xmp", 3 << 20)),
     "much XMP": png_with(*[packed_text(b"iTXt", b"XML:com.adobe.xmp", 1 << 20)] * 80),
-    "text that is broken": png_with(chunk(b"zTXt", b"Raw profile type exif"), chunk(b"iTXt", b"xmp\0\1"), chunk(b"zTXt", b"")),
+    "text that is broken": png_with(
+        chunk(b"zTXt", b"Raw profile type exif"), chunk(b"iTXt", b"xmp\0\1"), chunk(b"zTXt", b"xmp\0\0abc")
+    ),
+    "EXIF as a long text": png_with(*[chunk(b"tEXt", b"Raw profile type exif\0" + bytes(66 << 20))]),
     "EXIF as text that is broken": png_with(chunk(b"tEXt", b"Raw profile type exif\0\n\n\n\nxyz")),
     "a profile of 2 MB": png_with(chunk(b"iCCP", b"p\0\0" + zlib.compress(bytes(2 << 20)))),
     "a profile that is broken": png_with(chunk(b"iCCP", b"p\0\7" + NOISE[:99])),

@@ -142,5 +142,5 @@ def test_decimals_are_checked():
 def test_shows_and_stores_nothing_secret():
     encrypt = PositionOPE(Key(PUBLISHED))
     assert PUBLISHED not in repr(encrypt) and str(encrypt.offset) not in repr(encrypt)
-    with pytest.raises(TypeError, match="never pickled"):
+    with pytest.raises(TypeError, match="a PositionOPE holds the key's table and is never pickled"):
         pickle.dumps(encrypt)
