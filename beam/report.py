@@ -21,7 +21,7 @@ from beam.shards import STAGES, Clock, StageError, get_worker
 from tfdeid.commandline import command
 from tfdeid.data.locate import default_data_dir
 from tfdeid.data.metadata import is_complete
-from tfdeid.data.naming import class_names, renamed
+from tfdeid.data.naming import class_names, renamed, split_names
 from tfdeid.data.shard_report import read_reports
 from tfdeid.data.sources import Source
 from tfdeid.deidentifier import DeidConfig
@@ -36,7 +36,7 @@ def beginning(
 ) -> str:
     """Returns what is about to be done."""
     sizes = ", ".join(f"{split} {size:,}" for split, size in source.splits.items())
-    lines = [f"{job.source_name} ({sizes}) -> {job.directory}", *source.notes, *_renamed(job, tasks)]
+    lines = [f"{job.source_name} ({sizes}) -> {job.directory}", *source.notes, *_renamed(job, source)]
     if job.replaces:
         lines.append(f"the dataset that is there stays until the new one is whole, which is put together in {job.workplace}")
     if len(todo) < len(tasks):
@@ -51,9 +51,9 @@ def beginning(
     return "\n".join(lines)
 
 
-def _renamed(job: Job, tasks: list[ShardTask]) -> list[str]:
+def _renamed(job: Job, source: Source) -> list[str]:
     """Returns what to say of splits and classes whose names TFDS could not read."""
-    splits = renamed({task.split: task.output_split for task in tasks})
+    splits = renamed(split_names(source.splits))
     classes = renamed(dict(zip(job.label_names or (), class_names(job.label_names or ()), strict=True)))
     named = {"splits": splits, "classes": classes}
     return [f"{kind} have names in the dataset that TFDS can read: {names}" for kind, names in named.items() if names]
@@ -99,6 +99,7 @@ def summary(
         "",
         f"read {counts['read']:,} = written {counts['written']:,} + failed {counts['failed']:,}",
         *source.notes,
+        *_renamed(job, source),
     ]
     if counts["several"]:
         lines.append(f"{counts['several']:,} image files hold several frames or pages, of which the first was taken")

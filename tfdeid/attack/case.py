@@ -85,16 +85,17 @@ def open_case(target: Target, key: Key | None) -> Case:
             warn(note)
     if source.name != facts["source"]:
         raise DeidError(f"{target.dataset} was made of {facts['source']}; the originals given are {source.name}.")
-    if split not in source.splits:
-        raise DeidError(f"{target.originals} has no split {split}: give the originals that the dataset was made of.")
+    origin = facts.get("source_splits", {}).get(split, split)
+    if origin not in source.splits:
+        raise DeidError(f"{target.originals} has no split {origin}: give the originals that the dataset was made of.")
     shape = builder.info.features["image"].shape
     prepare = _preparing(config, shape[-1])
     record_id = source.record_ids(key, config.algorithm_version)
-    pairs, taken = _linked(target, Draw(published, split, target.seed, _decoding(shape)), source, split, record_id, prepare)
+    pairs, taken = _linked(target, Draw(published, split, target.seed, _decoding(shape)), source, origin, record_id, prepare)
     # Where a dataset is small, the attack needs the records more than known plaintext needs all its pairs.
     num_pairs = min(NUM_PAIRS, len(pairs) // 10)
     known, attacked = pairs[:num_pairs], pairs[num_pairs : num_pairs + target.num_images]
-    public = _public(source, split, taken, target, prepare)
+    public = _public(source, origin, taken, target, prepare)
     if len(public) < _LEAST:
         raise DeidError(
             f"attackers need at least {_LEAST} public images, and {target.originals} leaves {len(public)} beside the "
