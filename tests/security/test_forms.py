@@ -77,9 +77,11 @@ def test_further_keys_and_tables_are_found(key):
 
 @pytest.mark.parametrize("pack", [base64.b64encode, zlib.compress, bz2.compress, gzip.compress, lzma.compress])
 def test_what_is_packed_is_found(secrets, key, pack):
-    inner = pickle.dumps({"key": key.material})
+    # Long enough that nothing packs it by leaving it as it is.
+    inner = pickle.dumps({"key": key.material, "rest": b"rest " * 500})
     assert "key as text" in secrets.found_in(pack(inner))
-    assert "key as text" in secrets.found_in(planted(base64.b64encode(pack(inner))))
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        assert "key as text" in secrets.found_in(planted(encode(pack(inner))))
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.str)
@@ -90,6 +92,15 @@ def test_the_table_is_found_as_numbers_at_any_place(secrets, kind):
         for shift in range(kind.itemsize):
             part = table[200 + shift : 206 + shift].astype(kind).tobytes()
             assert f"{name} as {kind.str}" in secrets.found_in(NOISE[: 1000 + shift] + part + NOISE)
+
+
+@pytest.mark.parametrize("kind", ["<i8", ">i8", "<i4", ">i4", "<f8", ">f8", "<f4", ">f4"])
+def test_what_the_encryption_makes_is_found(secrets, key, kind):
+    """As numbers made here anew, in tenths and in pixels, from the encryption of 0 and not."""
+    ope = PositionOPE(key)
+    tenths = np.rint(10 * ope.encrypt(np.arange(100, 110) / 10))
+    for values in (tenths, tenths + ope.offset, *((tenths / 10, (tenths + ope.offset) / 10) if "f" in kind else ())):
+        assert secrets.found_in(NOISE[:1000] + values.astype(kind).tobytes() + NOISE)
 
 
 @pytest.mark.parametrize("form", [repr, lambda part: " ".join(map(str, part.tolist())), lambda part: f"{part.tolist()}"])

@@ -211,7 +211,7 @@ def test_a_run_that_ends_in_an_error_shows_no_secret(place, monkeypatch, capfd):
 def test_variables_of_an_error_in_the_encryption_show_no_table():
     key = Key.generate()
     encryption = PositionOPE(key)
-    encryption.encrypt(np.arange(60.0))
+    encryption.encrypt(np.arange(600) / 10)  # One after the other: only a run of them is searched for.
     with pytest.raises(DeidError, match="coordinates must be at most") as caught:
         encryption.encrypt(np.array([5000.0]))
     check(Secrets(key), {"variables": with_locals(caught.value)})
