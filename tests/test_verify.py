@@ -268,6 +268,16 @@ def test_records_of_another_key(copied, faces, faces_of_another_key):
     assert any(problem.startswith("source: ") and "neither there nor listed" in problem for problem in problems)
 
 
+def test_records_in_another_order(copied):
+    path = shard(copied)
+    first, second, *others = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for data in (second, first, *others):
+            writer.write(data)
+    rewrite(path, lambda features: None, forged=True)
+    assert check(copied) == [f"{path.name}: its records must be sorted by id, and they are not"]
+
+
 def test_a_record_twice(copied):
     path = shard(copied)
     second = records(path)[1]
