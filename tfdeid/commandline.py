@@ -33,7 +33,7 @@ def absolute_dataset(dataset: str) -> str:
     """Returns a dataset's reference as it is written from every folder: `folder:REL` and paths are absolute, names stay."""
     if dataset.startswith("folder:"):
         return f"folder:{absolute(dataset.removeprefix('folder:'))}"
-    is_path = dataset.startswith((".", "~", os.sep)) or os.path.exists(os.path.join(dataset, "features.json"))
+    is_path = dataset.startswith((".", "~", os.sep)) or (os.sep in dataset and os.path.isdir(dataset))
     return absolute(dataset) if is_path else dataset
 
 
