@@ -20,7 +20,7 @@ from beam.job import Job, ShardTask, plan_shards
 from beam.output import decide, write_errors
 from beam.progress import Progress
 from beam.shards import find_changed, finish_dataset, total
-from tfdeid.commandline import absolute_key
+from tfdeid.commandline import absolute, absolute_dataset, absolute_key
 from tfdeid.data.locate import check_utf8, default_data_dir, folder_path
 from tfdeid.data.metadata import is_complete, name_default_config
 from tfdeid.data.naming import dataset_name
@@ -61,6 +61,7 @@ def run(argv: Sequence[str] | None = None) -> int:
         logging.getLogger().setLevel(logging.INFO)  # A service tells there how the job fares.
         logging.getLogger("apache_beam.typehints").setLevel(logging.WARNING)
     key, key_reference = _load_key(run_options, is_local)
+    source_config = _from_everywhere(source_config)
     with _remote_errors():
         source = open_source(source_config)
         job = _make_job(run_options, source_config, source, deid, key, key_reference)
@@ -233,9 +234,16 @@ def _make_job(
         channels=1 if deid.grayscale or source.channels == 1 else 3,
         label_names=None if source.label_names is None else tuple(source.label_names),
         source_name=source.name,
-        source_version=source.version,
-        source_identity=source.identity(key),
+        source_version=source.version if deid.algorithm_version == 1 else source.stated_version,
         all_label_names=None if source.all_label_names is None else tuple(source.all_label_names),
+    )
+
+
+def _from_everywhere(config: SourceConfig) -> SourceConfig:
+    """Returns the same source as it is named from every folder: workers may run in others."""
+    data_dir = config.data_dir or os.environ.get("TFDS_DATA_DIR")
+    return dataclasses.replace(
+        config, dataset=absolute_dataset(config.dataset), data_dir=None if data_dir is None else absolute(data_dir)
     )
 
 

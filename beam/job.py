@@ -36,7 +36,6 @@ class Job:
       label_names: class names, or None for a source without labels.
       source_name: name of the source, part of every record's hashed id.
       source_version: version of the source.
-      source_identity: what tells it apart, under the key, from sources of the same name; part of every record's hashed id too.
       all_label_names: the names of all classes of the source, so that no worker has to find them.
       replaces: a finished dataset is there, and stays until this one is whole: it is put together beside it.
     """
@@ -52,7 +51,6 @@ class Job:
     label_names: tuple[str, ...] | None
     source_name: str
     source_version: str
-    source_identity: str = ""
     all_label_names: tuple[str, ...] | None = None
     replaces: bool = False
 
@@ -73,7 +71,6 @@ class Job:
             "deid": self.deid.to_dict(),
             "source": self.source_name,
             "source_version": self.source_version,
-            "source_identity": self.source_identity,
             "source_selection": self.source.selection(self.deid.algorithm_version),
             "key_fingerprint": self.fingerprint,
             "algorithm_version": self.deid.algorithm_version,
@@ -131,8 +128,8 @@ def plan_shards(job: Job, source: Source, key: Key, num_shards: int | None = Non
 def _content(job: Job) -> dict[str, Any]:
     """Returns what determines the content of the shards."""
     facts = job.facts()
-    if job.deid.algorithm_version == 1:
-        del facts["source_identity"]
+    if job.deid.algorithm_version > 1:
+        facts["label_names"] = job.label_names  # Records hold their numbers.
     # Options that came later than the first datasets count where they are used: theirs are the same as ever.
     for name in FOR_STRUCTURAL:
         if facts["deid"][name] == getattr(DeidConfig, name):

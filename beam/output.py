@@ -144,7 +144,7 @@ def _difference(job: Job, found: dict[str, object]) -> str:
     """Says in what the dataset that exists differs from the one that was asked for."""
     asked = job.facts()
     names = [name for name in asked if found.get(name) != asked[name]]
-    if "key_fingerprint" in names and {*names} <= {"key_fingerprint", "source_identity"}:  # The key makes the second too.
+    if names == ["key_fingerprint"]:
         return f"of another key (fingerprint {found.get('key_fingerprint')}, not {job.fingerprint})"
     if names == ["algorithm_version"] or (names and found.get("algorithm_version") != asked["algorithm_version"]):
         return (

@@ -139,11 +139,18 @@ def not_run(job: Job, missing: int, count: int) -> str:
 def reading_command(job: Job) -> str:
     """Returns a shell command that reads the dataset."""
     # Where a variable says what TFDS's own directory is, another shell may not have it.
-    is_default = job.output_dir == str(default_data_dir()) and not os.environ.get("TFDS_DATA_DIR")
+    is_default = not os.environ.get("TFDS_DATA_DIR") and job.output_dir == _default_data_dir()
     where = "" if is_default else f", data_dir={job.output_dir!r}"
     function = "data_source" if job.file_format == "array_record" else "load"
     call = f'tfdeid.{function}("{job.dataset}/{job.deid.name}"{where})'
     return command("python", "-c", f"import tfdeid; print({call})")
+
+
+def _default_data_dir() -> str | None:
+    try:
+        return str(default_data_dir())
+    except DeidError:  # There is no home.
+        return None
 
 
 def how_to_resume(job: Job) -> str:
@@ -227,7 +234,7 @@ def list_failures(job: Job, tasks: list[ShardTask], source: Source, keep: bool =
     return written
 
 
-def _failures(job: Job, failed: dict[ShardTask, dict[str, str]], source: Source) -> Iterator[dict[str, str]]:
+def _failures(job: Job, failed: dict[ShardTask, dict[str, str]], source: Source) -> Iterator[dict[str, Any]]:
     """Yields an entry for each failed image.
 
     The dataset holds nothing but hashed ids. The key holder finds the images again by hashing the source's ids, and learns the
@@ -244,7 +251,7 @@ def _failures(job: Job, failed: dict[ShardTask, dict[str, str]], source: Source)
                 reason = "succeeded when tried again"
             except StageError as error:
                 reason = str(error.__cause__)
-            entry = {"id": record_id, "split": task.split, "source_id": example.source_id}
+            entry = {"id": record_id, "split": task.split, "source_id": example.source_id, "index": example.index}
             yield {**entry, "stage": stages[record_id], "error": reason}
 
 

@@ -10,6 +10,7 @@ import itertools
 import os
 import pathlib
 import secrets
+import stat
 import tempfile
 import threading
 import time
@@ -55,7 +56,7 @@ class Worker:
             )
         self.job = job
         self.source: Source = open_source(job.source, job.all_label_names)
-        self.record_id = RecordIds(key, job.source_name, job.source_identity, job.deid.algorithm_version)
+        self.record_id = RecordIds(key, job.source_name, job.deid.algorithm_version)
         self._deidentifier = Deidentifier(job.deid, key)
         self._deidentifier(np.zeros((2, 2, job.channels), np.uint8), "start")  # Loads the kernels.
 
@@ -227,7 +228,7 @@ def find_changed(job: Job, tasks: list[ShardTask], reports: dict[str, ShardRepor
     made = [task for task in tasks if task.file_name in reports]
     if source.is_remote or not made:
         return set()
-    record_id = RecordIds(key, job.source_name, job.source_identity, job.deid.algorithm_version)
+    record_id = RecordIds(key, job.source_name, job.deid.algorithm_version)
     images = sum(task.stop - task.start for task in made)
     with tqdm(total=images, unit="image", desc="comparing with the source", leave=False, disable=None) as bar:
 
@@ -257,7 +258,7 @@ def _write_file(path: epath.Path, records: Iterable[bytes], file_format: str) ->
     The writers know local files only, so a remote shard is written locally first, then copied.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    local = _new_file(path)
+    local, mode = _new_file(path)
     with contextlib.ExitStack() as leftovers:
         leftovers.callback(local.unlink, missing_ok=True)
         _write_records(os.fspath(local), records, file_format)
@@ -265,6 +266,7 @@ def _write_file(path: epath.Path, records: Iterable[bytes], file_format: str) ->
         if "://" not in os.fspath(path):
             with open(local, "rb+") as file:
                 os.fsync(file.fileno())  # On disk before it has its name.
+            local.chmod(mode)
             local.replace(os.fspath(path))
         else:
             copy = path.parent / local.name
@@ -274,16 +276,25 @@ def _write_file(path: epath.Path, records: Iterable[bytes], file_format: str) ->
     return file_bytes, crc
 
 
-def _new_file(path: epath.Path) -> pathlib.Path:
-    """Makes an empty local file to write a shard into: beside it, as readable as any new file of this user is."""
+def _new_file(path: epath.Path) -> tuple[pathlib.Path, int]:
+    """Makes an empty local file to write a shard into, for its owner alone, beside where a local one will be.
+
+    Returns:
+      The file, and the mode that any new file of this user has: what it gets once it is whole.
+    """
     if "://" in os.fspath(path):
         handle, name = tempfile.mkstemp(prefix=f"{path.name}.incomplete-")
         os.close(handle)
-        return pathlib.Path(name)
-    # The system applies the umask. A process that asked for it would change it for all its threads.
+        return pathlib.Path(name), 0o600
     local = pathlib.Path(f"{os.fspath(path)}.incomplete-{secrets.token_hex(4)}")
-    os.close(os.open(local, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-    return local
+    # The system applies the umask. A process that asked for it would change it for all its threads.
+    descriptor = os.open(local, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+    return local, mode
 
 
 def _write_records(name: str, records: Iterable[bytes], file_format: str) -> None:

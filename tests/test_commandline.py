@@ -38,7 +38,7 @@ def test_paths_are_absolute(tmp_path, monkeypatch):
     assert absolute("my scans/x") == f"{tmp_path}/my scans/x" and absolute(".") == str(tmp_path)
     assert absolute(pathlib.Path("a")) == f"{tmp_path}/a"
     assert absolute("~/a b") == "/home/of me/a b" and absolute("/a/") == "/a"
-    assert absolute("gs://b/x") == "gs://b/x" and absolute("file:///x y") == "file:///x y"
+    assert absolute("gs://b/x") == "gs://b/x" and absolute("file:///x y") == "/x y"
 
 
 def test_what_lies_above_a_link_is_where_the_file_system_has_it(tmp_path, monkeypatch):

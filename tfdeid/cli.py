@@ -15,7 +15,7 @@ from etils import epath
 from tqdm import tqdm
 
 from tfdeid.attack.command import add_attack
-from tfdeid.commandline import absolute, absolute_dataset, absolute_key, command, local, writable_folder
+from tfdeid.commandline import absolute, absolute_dataset, absolute_key, command, writable_folder
 from tfdeid.config import check_keys, load_config
 from tfdeid.data.locate import local_path
 from tfdeid.deidentifier import DeidConfig
@@ -74,7 +74,7 @@ def _add_keygen(subparsers: argparse._SubParsersAction) -> None:
 
 def _keygen(arguments: argparse.Namespace) -> int:
     output = str(default_key_path()) if arguments.output is None else arguments.output
-    if looks_like_key(output):
+    if looks_like_key(os.path.basename(output)) or (os.sep not in output and looks_like_key(output)):
         raise DeidError("output must name the new file, and what was given looks like the text of a key. Choose another name.")
     key = Key.generate()
     try:
@@ -111,7 +111,7 @@ def _preview(arguments: argparse.Namespace) -> int:
     from tfdeid.data.draw import draw_images, read_images
     from tfdeid.preview import format_of, preview, save, write_svg
 
-    output, svg = local(arguments.output, "output"), local(arguments.svg or "", "svg")
+    output, svg = local_path(arguments.output, "output"), local_path(arguments.svg or "", "svg")
     format_of(output)
     source, deid_values, key = _source_deid_key(arguments)
     if arguments.input_size is not None:
@@ -241,7 +241,7 @@ def _preview_command(arguments: argparse.Namespace, source: SourceConfig, input_
         # The name of a file that ships with the package is none of a file here.
         words += [
             "--config",
-            absolute(arguments.config) if os.path.exists(local(arguments.config, "config")) else arguments.config,
+            absolute(arguments.config) if os.path.exists(local_path(arguments.config, "config")) else arguments.config,
         ]
     words += ["--dataset", absolute_dataset(source.dataset)]
     words += ["--data_dir", absolute(source.data_dir)] if source.data_dir is not None else []

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import pathlib
-import re
 import shlex
 
+from tfdeid.data.locate import folder_path, local_path
 from tfdeid.errors import DeidError
 
-# What is no path on this machine: gs://bucket/name, file:///data.
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _KEY_KINDS = ("env:", "gcp-secret:")
 
 
@@ -20,13 +18,12 @@ def command(*words: object) -> str:
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
-    """Returns a path as it is written from every folder; what has a scheme (gs://) is left as it is."""
-    text = os.fspath(path)
-    if _URL.match(text):
-        return text
-    text = os.path.expanduser(text)
-    # Behind a link, `..` is not where it seems: only the file system knows.
-    return os.path.realpath(text) if os.pardir in text.split(os.sep) else os.path.abspath(text)
+    """Returns a path as it is written from every folder; what has a scheme (gs://) is left as it is.
+
+    Raises:
+      DeidError: as for `tfdeid.data.locate.folder_path`.
+    """
+    return os.fspath(folder_path(path, "path"))
 
 
 def absolute_dataset(dataset: str) -> str:
@@ -42,25 +39,13 @@ def absolute_key(reference: str) -> str:
     return reference if reference == "paper" or reference.startswith(_KEY_KINDS) else absolute(reference)
 
 
-def local(path: str, option: str) -> pathlib.Path:
-    """Returns a path on this machine, `file://` and `~` replaced.
-
-    Raises:
-      DeidError: it is elsewhere (gs://).
-    """
-    text = path.removeprefix("file://")
-    if _URL.match(text):
-        raise DeidError(f"{option} must be a place on this machine, {option} was {path}.")
-    return pathlib.Path(os.path.expanduser(text))
-
-
 def writable_folder(path: str, option: str) -> pathlib.Path:
     """Returns a folder of this machine, made at need, before minutes are spent on what goes there.
 
     Raises:
       DeidError: it can't be made or written to.
     """
-    folder = local(path, option)
+    folder = local_path(path, option)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         reason = "" if os.access(folder, os.W_OK | os.X_OK) else "permission denied"

@@ -17,10 +17,13 @@ _MARKS = frozenset("+/-_=")
 # unnoticed, of 20 one in twenty. Of the paths of a Linux system one in a thousand has more, such as XtAppGetExitFlag.
 _ENOUGH = 15.0
 _FALL = 15.0
+# Shorter stretches are those of temporary folders and of names that programs draw.
+_LEAST = 16
 # Names in one case, such as hashes and those of temporary folders, are none.
 _OF_EACH_CASE = 2
 # Without the punctuation around it.
 _WORD = re.compile(r"[^\s'\"(\[][^\s]*[^\s.,;:'\")\]]")
+_IMAGE_FILE = re.compile(r"[^.=]\.(png|jpe?g|gif|bmp|tiff?|webp|avif|jp2|ppm|pgm|heic)$", re.IGNORECASE)
 # What is longer than a hash of Git in hexadecimal digits, and what ends as base64 of 32 bytes does.
 _CERTAIN = re.compile(r"[0-9A-Fa-f]{48,}|(?=\S*[A-Z])(?=\S*[a-z])[A-Za-z0-9+/_-]{42,}=")
 
@@ -37,7 +40,8 @@ def looks_like_key(text: str) -> bool:
 
 def without_keys(message: str) -> str:
     """Returns a message with a placeholder for each word that may be of a key's text."""
-    return _WORD.sub(lambda word: PLACEHOLDER if _is_random(word[0]) else word[0], message)
+    # A key has no dot in it, and names of images are often hashes.
+    return _WORD.sub(lambda word: word[0] if _IMAGE_FILE.search(word[0]) or not _is_random(word[0]) else PLACEHOLDER, message)
 
 
 def _is_random(text: str) -> bool:
@@ -53,7 +57,7 @@ def _is_random(text: str) -> bool:
         previous = kind
         if bits > most:
             most, stop = bits, k + 1
-            if most > _ENOUGH and _has_both_cases(text[start:stop]):
+            if most > _ENOUGH and stop - start >= _LEAST and _has_both_cases(text[start:stop]):
                 return True
         elif bits <= max(0.0, most - _FALL):
             bits, most, start = 0.0, 0.0, k + 1

@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from etils import epath
 from tfdeid.data.example import Example, digest, digest_of_all
 from tfdeid.data.load import open_builder
 from tfdeid.data.metadata import read_facts
+from tfdeid.data.naming import class_names
 from tfdeid.data.shard_report import REPORTS, ShardReport
 from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.data.tfds_store import READERS
@@ -142,7 +143,9 @@ def verify(
         failed = {one for report in reports.values() for one, _ in report.failures}
         missing = expected.keys() - seen.keys() - failed
         if missing:
-            problems.append(Problem("source", f"{len(missing):,} of its examples are neither there nor listed as failed"))
+            problems.append(
+                Problem("source", f"{len(missing):,} of its examples, as they are now, are neither there nor listed as failed")
+            )
     return Verification(
         dataset=info.full_name,
         directory=str(directory),
@@ -211,8 +214,9 @@ class _Shard:
 
     def _check_source(self, report: ShardReport, expected: Expected, key: Key) -> None:
         names = {*self.ids, *(name for name, _ in report.failures)}
-        if not report.source_digest or self.records != report.written or not names <= expected.keys():
-            return  # It is of an earlier version, or what is wrong with it has been said.
+        is_of_version_1 = (self._info.metadata or {}).get("algorithm_version", 1) == 1
+        if is_of_version_1 or self.records != report.written or not names <= expected.keys():
+            return  # Version 1 had no digests; otherwise what is wrong with it has been said.
         if digest_of_all(key, {name: expected[name][2] for name in names}) != report.source_digest:
             self._wrong("images or labels that it is made of have changed in the source since: --mode=resume makes it again")
 
@@ -281,14 +285,15 @@ def _expected(owner: Owner, info: Any, facts: Mapping[str, Any]) -> Expected:
     features = {name: selection.get(name) for name in ("image_feature", "label_feature")}
     whole = SourceConfig(owner.dataset, owner.data_dir, **features)
     source = open_source(whole)
-    if (source.name, source.version) != (facts["source"], facts["source_version"]):
+    version = source.version if config.algorithm_version == 1 else source.stated_version
+    if (source.name, version) != (facts["source"], facts["source_version"]):
         raise DeidError(
-            f"the source must be {facts['source']} version {facts['source_version']}, of which the dataset is made; it is "
-            f"{source.name} version {source.version}."
+            f"the source must be {facts['source']} {_version(facts['source_version'])}, of which the dataset is made; it is "
+            f"{source.name} {_version(version)}."
         )
-    if config.algorithm_version > 1 and facts.get("source_identity") != source.identity(owner.key):
-        raise DeidError(f"the source must be that of which the dataset is made, and this {source.name} has other images.")
-    source = open_source(whole.selecting_as(facts, splits=_splits(info, selection)))
+    source = open_source(whole.selecting_as(facts, splits=_splits(info, selection)), source.all_label_names)
+    if config.algorithm_version > 1 and source.label_names is not None:
+        _check_classes(class_names(source.label_names), info.features["label"].names)
     deidentify = Deidentifier(config, owner.key)
     record_id = source.record_ids(owner.key, config.algorithm_version)
     channels = info.features["image"].shape[-1]
@@ -306,6 +311,19 @@ def _expected(owner: Owner, info: Any, facts: Mapping[str, Any]) -> Expected:
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return dict(result for split in source.splits for result in _in_chunks(pool, one, _drawn(source, split, owner)))
+
+
+def _version(version: str) -> str:
+    return f"version {version}" if version else "(a folder)"
+
+
+def _check_classes(now: Sequence[str], then: Sequence[str]) -> None:
+    if list(now) != list(then):
+        differing = [f"{old!r} is {new!r} now" for old, new in zip(then, now) if old != new] or [f"there are {len(now)} now"]
+        raise DeidError(
+            f"the classes of the source must be the {len(then)} that the dataset was made with: {', '.join(differing[:5])}. "
+            "Make the dataset again, or give the source as it was."
+        )
 
 
 def _splits(info: Any, selection: Mapping[str, Any]) -> tuple[str, ...]:

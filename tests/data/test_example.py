@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 
 import numpy as np
 import pytest
@@ -17,22 +18,26 @@ EXAMPLE = Example(b"image", 3, "patient 1", 17)
 
 
 def test_ids_of_both_versions_are_made_as_documented():
-    assert RecordIds(KEY, "scans", "x", 1)("train", EXAMPLE) == KEY.hmac("scans", "train", "patient 1")[:16].hex()
-    expected = KEY.hmac("record", "scans", "x", "train", "patient 1", "17")[:16].hex()
-    assert RecordIds(KEY, "scans", "x", 2)("train", EXAMPLE) == expected
+    assert RecordIds(KEY, "scans", 1)("train", EXAMPLE) == KEY.hmac("scans", "train", "patient 1")[:16].hex()
+    image = hashlib.sha256(b"image").digest()
+    assert (
+        RecordIds(KEY, "scans", 2)("train", EXAMPLE)
+        == KEY.hmac("record", "scans", "train", "patient 1", "17", image)[:16].hex()
+    )
 
 
-@pytest.mark.parametrize("change", ["key", "source_name", "source_identity", "split", "source_id", "index"])
+@pytest.mark.parametrize("change", ["key", "source_name", "split", "source_id", "index", "image"])
 def test_whatever_makes_an_image_another_makes_another_id(change):
-    ids, split, example = RecordIds(KEY, "scans", "x", 2), "train", EXAMPLE
+    ids, split, example = RecordIds(KEY, "scans", 2), "train", EXAMPLE
     first = ids(split, example)
     if change == "split":
         split = "test"
-    elif change in ("source_id", "index"):
-        example = dataclasses.replace(example, **{change: {"source_id": "patient 2", "index": 18}[change]})
+    elif change in ("source_id", "index", "image"):
+        example = dataclasses.replace(example, **{change: {"source_id": "patient 2", "index": 18, "image": b"imagf"}[change]})
     else:
         ids = dataclasses.replace(ids, **{change: Key.generate() if change == "key" else "y"})
     assert ids(split, example) != first
+    assert RecordIds(KEY, "scans", 2)("train", dataclasses.replace(EXAMPLE, label=1)) == first, "a label makes no other image"
 
 
 def test_two_folders_of_the_same_name_and_file_names_have_no_id_in_common(tmp_path):

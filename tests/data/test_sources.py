@@ -49,6 +49,7 @@ def pixel(value, channels=3):
         ({"splits": ()}, "at least one"),
         ({"classes": ["a", "a"]}, "must be distinct"),
         ({"classes": ["a"], "num_classes": 2}, "not both"),
+        ({"limit": 1, "first": 1}, "give limit or first, not both"),
         ({"num_classes": 0}, "num_classes must be .* got 0"),
         ({"limit": 1.5}, "limit must be .* got 1.5"),
         ({"split_sizes": {"train": -1}}, r"split_sizes\[train\] must be .* got -1"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pathlib
 import shutil
 
@@ -16,14 +17,13 @@ import tfdeid
 from beam import options as beam_options
 from tests.data.test_sources import store
 from tfdeid import DeidConfig, DeidError, Key
-from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.verify import Owner, verify
 
 SIZES = ("--input_size=16", "--output_size=32")
 SCANS = "scans_deid/structural_16_32/1.0.0"
 
 
-def large_scans(folder: pathlib.Path, redacted: str = "") -> None:
+def write_scans(folder: pathlib.Path, redacted: str = "") -> None:
     """Writes two uncompressed scans a class, of which one may be blacked out from its middle on: same size, same beginning."""
     for label, number in (("a", 0), ("a", 1), ("b", 0), ("b", 1)):
         (folder / label).mkdir(parents=True, exist_ok=True)
@@ -38,30 +38,60 @@ def records(out: pathlib.Path) -> dict[str, bytes]:
     return {row["id"].decode(): row["image"].tobytes() for row in rows}
 
 
-def test_an_image_that_was_changed_in_place_is_made_again(deid, tmp_path, key_path, capsys):
+@pytest.mark.parametrize("change", ["redacted", "another file"])
+def test_an_image_that_was_changed_in_place_is_made_again(deid, tmp_path, key_path, capsys, change):
     scans, out = tmp_path / "scans", tmp_path / "out"
     options = (f"--dataset=folder:{scans}", *SIZES, "--num_shards=4")
-    large_scans(scans)
+    write_scans(scans)
     assert deid(*options) == 0
     before, times = records(out), {path.name: path.stat().st_mtime_ns for path in (out / SCANS).glob("*tfrecord*")}
-    version = open_source(SourceConfig(f"folder:{scans}")).version
-    large_scans(scans, redacted="b/0")
-    assert open_source(SourceConfig(f"folder:{scans}")).version == version, "names, sizes and first 64 KB are the same"
+    old = (scans / "b" / "0.bmp").stat()
+    if change == "redacted":
+        write_scans(scans, redacted="b/0")
+        assert (scans / "b" / "0.bmp").stat().st_size == old.st_size
+    else:
+        Image.new("RGB", (9, 9)).save(scans / "b" / "0.bmp")
+    os.utime(scans / "b" / "0.bmp", ns=(old.st_atime_ns, old.st_mtime_ns))
     owner = Owner(Key.load(key_path), f"folder:{scans}")
     said = [str(problem) for problem in verify("scans_deid", str(out), owner).problems]
-    assert len([one for one in said if "have changed in the source since" in one]) == 1
-    assert len([one for one in said if "pixels are not those" in one]) == 1
+    assert len([one for one in said if "its id is not that of any example" in one]) == 1
+    assert "source: 1 of its examples, as they are now, are neither there nor listed as failed" in said
     with pytest.raises(DeidError, match="1 of 4 shards are of images or labels that have changed .*--mode=resume"):
         deid(*options)
     assert records(out) == before
     assert deid(*options, "--mode=resume") == 0
     assert "resuming: 3 of 4 shards" in capsys.readouterr().out
     after = records(out)
-    assert after.keys() == before.keys() and sum(after[name] != before[name] for name in after) == 1
+    assert len(after) == 4 and len(after.keys() & before.keys()) == 3, "the ids of the others stay"
     redone = [path.name for path in (out / SCANS).glob("*tfrecord*") if path.stat().st_mtime_ns != times[path.name]]
     assert len(redone) == 1
     assert not verify("scans_deid", str(out), owner).problems
     assert deid(*options) == 0 and "already complete" in capsys.readouterr().out
+
+
+def test_a_label_that_was_changed_is_made_again_and_a_class_is_another_dataset(deid, tmp_path, key_path):
+    def prepare(names: list[str], labels: list[int]) -> None:
+        def features(t):
+            return {"image": t.features.Image(encoding_format="png"), "label": t.features.Text()}
+
+        rows = [{"image": np.full((4, 4, 3), k, np.uint8), "label": names[label]} for k, label in enumerate(labels)]
+        shutil.rmtree(tmp_path / "data", ignore_errors=True)
+        store(tmp_path / "data", features, {"train": rows})
+
+    options = ("--dataset=tiny", f"--data_dir={tmp_path / 'data'}", *SIZES)
+    owner = Owner(Key.load(key_path), "tiny", str(tmp_path / "data"))
+    prepare(["cat", "dgo"], [0, 1, 0])
+    assert deid(*options) == 0
+    prepare(["cat", "dgo"], [0, 1, 1])
+    assert "label must be 1, as in the source" in str(verify("tiny_deid", str(tmp_path / "out"), owner))
+    assert "have changed in the source since" in str(verify("tiny_deid", str(tmp_path / "out"), owner))
+    with pytest.raises(DeidError, match="have changed in the source since"):
+        deid(*options)
+    prepare(["cat", "dog"], [0, 1, 0])
+    with pytest.raises(DeidError, match="classes of the source must be the 2 .*'dgo' is 'dog' now"):
+        verify("tiny_deid", str(tmp_path / "out"), owner)
+    with pytest.raises(DeidError, match="of another identity"):
+        deid(*options)
 
 
 def test_a_dataset_that_was_prepared_anew_with_another_image(deid, tmp_path, capsys):
@@ -70,7 +100,7 @@ def test_a_dataset_that_was_prepared_anew_with_another_image(deid, tmp_path, cap
             return {"image": t.features.Image(encoding_format="png"), "label": t.features.ClassLabel(names=["a", "b"])}
 
         rows = [{"image": np.full((4, 4, 3), k, np.uint8), "label": k % 2} for k in range(100)]
-        rows[90]["image"] = np.full((4, 4, 3), value, np.uint8)
+        rows[9]["image"] = np.full((4, 4, 3), value, np.uint8)
         store(tmp_path / "data", features, {"train": rows})
 
     options = ("--dataset=tiny", f"--data_dir={tmp_path / 'data'}", *SIZES)

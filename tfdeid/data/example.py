@@ -36,34 +36,31 @@ class Example:
 class RecordIds:
     """The ids of de-identified records: 128 bits in hex, which without the key tell nothing of the source.
 
-    An id is one image's: it is made of the source's name and identity, the split, the source id and, since source ids may
-    repeat, the position. Where the key makes something for each image, it is made from this id.
+    An id is one image's: it is made of the source's name, the split, the source's own id and, since these may repeat or be
+    those of another folder of the same name, the position and the image as it is stored. Where the key makes something for
+    each image, it is made from this id.
 
     Args:
       key: the owner's key.
       source_name: `Source.name`.
-      source_identity: `Source.identity`, by which sources of the same name differ; until version 1 of no account.
       algorithm_version: of the dataset. Until version 1 name, split and source id were all.
     """
 
     key: Key
     source_name: str
-    source_identity: str
     algorithm_version: int
 
     def __call__(self, split: str, example: Example) -> str:
         """Returns the id of the record that is made of an example of a split."""
         if self.algorithm_version == 1:
-            parts = [self.source_name, split, example.source_id]
-        else:
-            parts = ["record", self.source_name, self.source_identity, split, example.source_id, f"{example.index}"]
-        return self.key.hmac(*parts)[:16].hex()
+            return self.key.hmac(self.source_name, split, example.source_id)[:16].hex()
+        image = hashlib.sha256(_stored(example)).digest()
+        return self.key.hmac("record", self.source_name, split, example.source_id, f"{example.index}", image)[:16].hex()
 
 
 def digest(example: Example) -> bytes:
     """Returns a hash of what a record is made of: the image as it is stored, and the label."""
-    image = example.image if isinstance(example.image, bytes) else np.ascontiguousarray(example.image).tobytes()
-    return hashlib.sha256(f"{example.label} {len(image)} ".encode() + image).digest()
+    return hashlib.sha256(f"{example.label} ".encode() + _stored(example)).digest()
 
 
 def digest_of_all(key: Key, digests: Mapping[str, bytes]) -> str:
@@ -72,3 +69,7 @@ def digest_of_all(key: Key, digests: Mapping[str, bytes]) -> str:
     It lies beside the dataset, so it takes the key: else whoever guesses originals could see by it that they are right.
     """
     return key.hmac("source of a shard", b"".join(name.encode() + digests[name] for name in sorted(digests))).hex()
+
+
+def _stored(example: Example) -> bytes:
+    return example.image if isinstance(example.image, bytes) else np.ascontiguousarray(example.image).tobytes()

@@ -77,7 +77,7 @@ class FolderStore:
         self.root = root if is_remote(root) else root.resolve()
         if not self.root.is_dir():
             raise DeidError(f"dataset folder:{path} must name a folder, and {self.root} is none")
-        self.is_remote, self.name = is_remote(self.root), self.root.name
+        self.is_remote, self.states_version, self.name = is_remote(self.root), False, self.root.name
         left_out = _LeftOut()
         try:
             tree = _scan(self.root, left_out, depth=2)
@@ -97,15 +97,11 @@ class FolderStore:
 
     @functools.cached_property
     def version(self) -> str:
-        """A hash of all files' relative paths, sizes and first 64 KB: what tells folders of the same name apart."""
+        """A hash of all files' relative paths, sizes and first 64 KB: what datasets of algorithm version 1 know a folder by."""
         files = [file for split in self._files.values() for file, _ in split]
         with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
             listing = "".join(pool.map(self._state, files))
         return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-
-    @property
-    def identity(self) -> str:
-        return self.version
 
     def _state(self, file: str) -> str:
         try:

@@ -67,7 +67,8 @@ def local_path(text: epath.PathLike, option: str) -> pathlib.Path:
 
 
 def _local(text: str) -> epath.Path:
-    path = os.path.abspath(text)
+    # Behind a link, `..` is not where it seems: only the file system knows.
+    path = os.path.realpath(text) if os.pardir in text.split("/") else os.path.abspath(text)
     # With two slashes it is the same folder for the system, and none of a store for epath.
     return epath.Path("/" + path if path.split("/")[1] in _STORES else path)
 
@@ -96,7 +97,11 @@ def check_utf8(path: epath.PathLike, what: str) -> None:
 
 def default_data_dir() -> epath.Path:
     """Returns TFDS's own data directory."""
-    return folder_path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets", "TFDS_DATA_DIR")
+    if given := os.environ.get("TFDS_DATA_DIR"):
+        return folder_path(given, "TFDS_DATA_DIR")
+    if os.path.expanduser("~") == "~":
+        raise DeidError("no home folder is known here, and so no default data directory. Give --data_dir and --output_dir.")
+    return folder_path("~/tensorflow_datasets", "data_dir")
 
 
 @contextlib.contextmanager

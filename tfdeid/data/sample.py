@@ -26,9 +26,8 @@ class SampleStore:
         self.channels: int | None = 1
         self.sizes = {split: 2 * count for split, count in _PER_CLASS.items()}
 
-        self.is_remote = False
+        self.is_remote, self.states_version = False, True
         self.notes: list[str] = []
-        self.identity = self.version
 
     def labels(self, split: str) -> np.ndarray:
         return np.repeat(np.arange(2), _PER_CLASS[split])

@@ -40,7 +40,7 @@ class SourceConfig:
         examples of another, as in {"train": 58492, "test=train": 10412}: splits that share examples of one split are disjoint,
         and one of them that has no size gets the rest.
       limit: at most so many examples a split, drawn by `class_seed`, for a quick try; as many of each class as can be, where
-        the labels are at hand (not in a TFDS split of more than 1 GB, or a remote one).
+        the labels are at hand (not in a TFDS split of more than 1 GB).
       first: at most so many examples a split, the first ones. This is what `limit` was until algorithm version 1.
       image_feature: the feature of a TFDS dataset that holds the image, by name or path (a/b); None for the one that is clear.
       label_feature: likewise the label; "none" for no labels.
@@ -83,6 +83,7 @@ class SourceConfig:
                 )
         _check(self.dataset not in ("", "folder:"), "dataset must name a dataset", self.dataset)
         _check(self.classes is None or self.num_classes is None, "give classes or num_classes, not both", self.num_classes)
+        _check(self.limit is None or self.first is None, "give limit or first, not both", self.first)
         _check(self.class_seed in range(2**32), "class_seed must be in 0..4294967295", self.class_seed)
         counts = {"num_classes": self.num_classes, "limit": self.limit, "first": self.first}
         counts |= {f"split_sizes[{split}]": size for split, size in (self.split_sizes or {}).items()}
@@ -130,7 +131,7 @@ class Store(Protocol):
     @property
     def version(self) -> str: ...
     @property
-    def identity(self) -> str: ...
+    def states_version(self) -> bool: ...
     @property
     def notes(self) -> list[str]: ...
     @property
@@ -174,9 +175,10 @@ class Source:
         """The dataset's version; for a folder a hash of its files' names, sizes and first 64 KB."""
         return self._store.version
 
-    def identity(self, key: Key) -> str:
-        """Returns what tells sources of the same name apart, under a key: a hash of the beginning of their content."""
-        return key.hmac("source", self.name, self._store.identity)[:8].hex()
+    @property
+    def stated_version(self) -> str:
+        """The version that the source itself states; "" where it states none, as a folder."""
+        return self._store.version if self._store.states_version else ""
 
     @property
     def is_remote(self) -> bool:
@@ -194,7 +196,7 @@ class Source:
 
     def record_ids(self, key: Key, algorithm_version: int) -> RecordIds:
         """Returns a function from a split and an example of it to the id of its record."""
-        return RecordIds(key, self.name, self.identity(key) if algorithm_version > 1 else "", algorithm_version)
+        return RecordIds(key, self.name, algorithm_version)
 
     @property
     def num_classes(self) -> int | None:
@@ -314,7 +316,7 @@ def _chosen_examples(store: Store, config: SourceConfig, classes: list[int]) -> 
         if store.label_names is not None and len(classes) < len(store.label_names):
             pool = np.flatnonzero(np.isin(store.labels(stored), classes))
         sizes = {split: size for split, (origin, size) in parts.items() if origin == stored}
-        seed = [config.class_seed, zlib.crc32(stored.encode("utf-8", "surrogateescape"))]
+        seed = [config.class_seed, _number(stored)]
         dealt = _deal(pool, sizes, seed, f"split {stored!r} of {config.dataset}")
         chosen |= {split: (stored, _limited(store, config, stored, indices)) for split, indices in dealt.items()}
     return {split: chosen[split] for split in parts}
@@ -324,10 +326,14 @@ def _limited(store: Store, config: SourceConfig, stored: str, pool: Indices) -> 
     """Returns at most `limit` of some positions, drawn by the seed: from each class in turn, where labels are at hand."""
     if config.limit is None or config.limit >= len(pool):
         return pool[: config.first]
-    drawn = np.random.RandomState([config.class_seed, zlib.crc32(stored.encode()), 1]).permutation(len(pool))
+    drawn = np.random.RandomState([config.class_seed, _number(stored), 1]).permutation(len(pool))
     if _draws_by_class(store, stored):
         drawn = drawn[np.argsort(_rounds(store.labels(stored)[np.asarray(pool)[drawn]]), kind="stable")]
     return np.asarray(pool)[np.sort(drawn[: config.limit])]
+
+
+def _number(split: str) -> int:
+    return zlib.crc32(split.encode("utf-8", "surrogateescape"))
 
 
 def _draws_by_class(store: Store, stored: str) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +26,6 @@ _MOST_TEXTS, _MOST_INTEGERS = 10_000, 1_000
 _QUICKLY_READ = 1 << 30
 # To begin anew in a file costs about as much as to read through so many records.
 _WORTH_PASSING_OVER = 200
-# Examples of a split by which datasets of the same name are told apart.
-_FIRST = 64
 # How the records of each file format are read.
 READERS = {"tfrecord": tfrecord.read_records, "array_record": array_record.read_records}
 _CHANNELS = {1: 1, 3: 3, 4: 3}  # stored -> decoded: transparency is laid on white
@@ -69,7 +65,7 @@ class TfdsStore:
             )
         config = self.builder.builder_config
         self.name = "_".join(part for part in (info.name, config and config.name) if part)
-        self.is_remote, self.version = is_remote(folder), str(info.version)
+        self.is_remote, self.states_version, self.version = is_remote(folder), True, str(info.version)
         self.sizes = {name: split.num_examples for name, split in info.splits.items()}
         self.roles = choose(info, image_feature, label_feature)
         self.image_key, self.label_key, self._id = self.roles.image, self.roles.label, self.roles.source_id
@@ -105,7 +101,7 @@ class TfdsStore:
         for split in self.sizes:
             for position, values in self._values(split, range(self.sizes[split]), (self.label_key,)):
                 found.add(self._label_value(values, f"{self.name} can't be read (split {split!r}, example {position})"))
-            self._check_few(found)
+                self._check_few(found)
         return [_text(value) for value in sorted(found)]
 
     def _check_few(self, found: set[Any]) -> None:
@@ -115,16 +111,6 @@ class TfdsStore:
                 f"the label {self.label_key!r} of {self.name} has more than {most:,} different values, too many for classes. "
                 "Choose another by --label_feature, or none: --label_feature none."
             )
-
-    @functools.cached_property
-    def identity(self) -> str:
-        """A hash of version, sizes and the first images of each split: what tells datasets of the same name apart."""
-        digest = hashlib.sha256(json.dumps([self.version, self.sizes], sort_keys=True).encode())
-        for split in sorted(self.sizes):
-            for _, values in self._values(split, range(min(_FIRST, self.sizes[split])), [self.image_key]):
-                image = values[self.image_key]
-                digest.update(hashlib.sha256(image if isinstance(image, bytes) else str(image).encode()).digest())
-        return digest.hexdigest()[:16]
 
     def labels(self, split: str) -> np.ndarray:
         """Returns all labels of a split. Reads through its files, but decodes no image."""
