@@ -112,7 +112,10 @@ def test_vector_documents_are_those_of_the_picture_where_each_image_has_its_own_
     main(["keygen", "--output", str(tmp_path / "key")])
     (tmp_path / "c.yaml").write_text("deid: {key_scope: image, axes: independent}")
     options = ["--config", str(tmp_path / "c.yaml"), "--key", str(tmp_path / "key"), "--output", str(tmp_path / "p.png")]
-    assert main(["preview", _astronaut(), _astronaut(), *options, "--svg", str(tmp_path / "svg")]) == 0
+    assert (
+        main(["preview", _astronaut(), _astronaut().replace("astronaut", "coffee"), *options, "--svg", str(tmp_path / "svg")])
+        == 0
+    )
     first, second = (VectorImage.from_svg((tmp_path / "svg" / f"{k}.encrypted.svg").read_text()) for k in (1, 2))
     assert first.width != first.height != second.height
     left = 8 + 2 * 232, 120
@@ -158,10 +161,10 @@ def test_preview_mistakes(options, message, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--output", "gs://b/p.png"], "output must be a place on this machine, output was gs://b/p.png"),
+        (["--output", "gs://b/p.png"], "output must be on this machine, output was 'gs://b/p.png'"),
         (["--output", "p"], "its ending must be that of a picture"),
         (["--output", "p.psd"], "its ending must be that of a picture"),
-        (["--svg", "s3://b/x"], "svg must be a place on this machine"),
+        (["--svg", "s3://b/x"], "svg 's3://b/x': s3:// can't be used here"),
         (["--output", f"{__file__}/p.png"], "test_cli.py/p.png can't be written"),
         (["--svg", f"{__file__}/x"], "test_cli.py/x can't be written"),
         (["--config", "/"], "can't be read: Is a directory"),

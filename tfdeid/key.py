@@ -244,17 +244,22 @@ def _from_file(path: pathlib.Path) -> bytes:
             mode = stat.S_IMODE(status.st_mode)
             if mode & 0o077 and os.name == "posix":
                 raise DeidError(
-                    f"a key file must be for its owner alone (0600), {name} is {mode:04o}. Run: chmod 600 {shlex.quote(name)}"
+                    f"a key file must be for its owner alone (0600), {name} is {mode:04o}. Run: chmod 600 {_anywhere(path)}"
                 )
             return file.read(_LARGEST_FILE)
     except FileNotFoundError:
-        raise DeidError(f"there is no key file {name}. This makes one: tfdeid keygen --output {shlex.quote(name)}") from None
+        raise DeidError(f"there is no key file {name}. This makes one: tfdeid keygen --output {_anywhere(path)}") from None
     except OSError as error:
         raise DeidError(f"the key file {name} can't be read: {error.strerror}.") from None
     except ValueError as error:
         if isinstance(error, DeidError):
             raise
         raise DeidError(f"the key file {name!r} can't be read: no path holds a zero byte.") from None
+
+
+def _anywhere(path: pathlib.Path) -> str:
+    """Returns a path for a command that is pasted in another folder."""
+    return shlex.quote(shown(os.path.abspath(path)))
 
 
 def _from_environment(name: str) -> str:

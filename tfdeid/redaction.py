@@ -24,6 +24,8 @@ _OF_EACH_CASE = 2
 # Without the punctuation around it.
 _WORD = re.compile(r"[^\s'\"(\[][^\s]*[^\s.,;:'\")\]]")
 _IMAGE_FILE = re.compile(r"[^.=]\.(png|jpe?g|gif|bmp|tiff?|webp|avif|jp2|ppm|pgm|heic)$", re.IGNORECASE)
+# What a piece of a key is that is too short to be known by itself: base64 with letters of both cases and digits.
+_PIECE = re.compile(r"(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9+/_-]{4,}=*")
 # What is longer than a hash of Git in hexadecimal digits, and what ends as base64 of 32 bytes does.
 _CERTAIN = re.compile(r"[0-9A-Fa-f]{48,}|(?=\S*[A-Z])(?=\S*[a-z])[A-Za-z0-9+/_-]{42,}=")
 
@@ -39,9 +41,18 @@ def looks_like_key(text: str) -> bool:
 
 
 def without_keys(message: str) -> str:
-    """Returns a message with a placeholder for each word that may be of a key's text."""
+    """Returns a message with a placeholder for each word that may be of a key's text, and for pieces of a key beside it."""
+    words = list(_WORD.finditer(message))
     # A key has no dot in it, and names of images are often hashes.
-    return _WORD.sub(lambda word: word[0] if _IMAGE_FILE.search(word[0]) or not _is_random(word[0]) else PLACEHOLDER, message)
+    hidden = [not _IMAGE_FILE.search(word[0]) and _is_random(word[0]) for word in words]
+    for k in [k for k, is_hidden in enumerate(hidden) if is_hidden]:
+        for beside in (k - 1, k + 1):
+            if 0 <= beside < len(words) and _PIECE.fullmatch(words[beside][0]):
+                hidden[beside] = True
+    for word, is_hidden in reversed(list(zip(words, hidden, strict=True))):
+        if is_hidden:
+            message = message[: word.start()] + PLACEHOLDER + message[word.end() :]
+    return message
 
 
 def _is_random(text: str) -> bool:

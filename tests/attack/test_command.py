@@ -155,7 +155,7 @@ def test_what_costs_minutes_is_asked_for(attack, monkeypatch, tmp_path, capsys):
         (["--dataset", "absent_deid"], "absent_deid"),
         (["--output_dir", __file__], "can't be written"),
         (["--output_dir", f"{__file__}/below"], "can't be written"),
-        (["--output_dir", "gs://b/x"], "output_dir must be a place on this machine"),
+        (["--output_dir", "gs://b/x"], "output_dir must be on this machine"),
         (["--fail_if_gap_closed", "x"], "--help"),
     ],
 )

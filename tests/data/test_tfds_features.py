@@ -69,7 +69,10 @@ def test_booleans_are_classes_only_if_asked_for(tmp_path):
     )
     bald = opened(tmp_path, label_feature="attributes/Bald")
     assert bald.label_names == ["false", "true"] and [e.label for e in read_all(bald, "train")] == [1, 0, 1]
-    assert bald.notes == ["left out of tiny/1.0.0: attributes/..., points"]
+    assert bald.notes == [
+        "left out of tiny/1.0.0: attributes/Male, points",
+        "the label 'attributes/Bald' (boolean) becomes the classes false and true",
+    ]
     none = opened(tmp_path, label_feature="none")
     assert none.label_names is None and none.notes == ["left out of tiny/1.0.0: attributes/... (2), points"]
     fails("'points' of tiny/1.0.0 is of kind Tensor", dataset="tiny", data_dir=str(tmp_path), label_feature="points")
@@ -129,7 +132,7 @@ def test_image_and_label_by_path(tmp_path):
     source = opened(tmp_path, image_feature="left/image", label_feature="left/label")
     examples = read_all(source, "train")
     assert values(examples) == [0, 1, 2] and [e.label for e in examples] == [0, 1, 0] and source.label_names == ["x", "y"]
-    assert source.notes == ["left out of tiny/1.0.0: label, right/..."]
+    assert source.notes == ["left out of tiny/1.0.0: label, right/image"]
     fails("unknown image_feature 'label'", dataset="tiny", data_dir=str(tmp_path), image_feature="label")
 
 

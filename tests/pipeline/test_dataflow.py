@@ -228,7 +228,7 @@ def test_a_worker_fetches_the_key_itself(job, secret):
     assert step._job.key_reference == f"gcp-secret:{SECRET}"
     worker = Worker(step._job)
     assert secret.asked == [SECRET, SECRET]
-    assert worker._key == secret.key
+    assert worker.record_id.key == secret.key
     assert [example.index for example in worker.source.read("train", 5, 7)] == [5, 6]
 
 

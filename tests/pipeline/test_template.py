@@ -32,6 +32,8 @@ EXAMPLES = {
         ["worker", "a b/c", "-x/y"],
     ),
     "splits": (["train", "train,test"], ["train,", "train test"]),
+    "image_feature": (["image", "left/image"], ["", " image"]),
+    "label_feature": (["label", "attributes/Male", "none"], ["", " label"]),
     "limit": (["1", "100"], ["0", "-1", "1.5"]),
     "config": (["imagenet139_structural.yaml"], ["gs://b/c.yaml", "x.yml"]),
     "name": (["scans", "scans_2"], ["Scans", "2", "a-b"]),

@@ -254,9 +254,9 @@ def test_no_table_of_a_mode_is_shown_or_left(place, capfd, mode):
         with pytest.raises(TypeError, match=_UNPICKLED[isinstance(holder, PositionOPE)]):
             pickle.dumps(holder)
     # Derived here anew, so that a search that forgets them is noticed.
-    derived = key.derive(f"structural v1, image {ids[0]}") if mode.get("key_scope") == "image" else key
+    derived = key.derive(f"structural v1, image {ids[0]}, input size 24") if mode.get("key_scope") == "image" else key
     if mode.get("key_scope") == "pool:2":
-        derived = key.derive("structural v1, table 0 of a pool of 2")
+        derived = key.derive("structural v1, table 0, input size 24 of a pool of 2")
     if mode.get("axes") == "independent":
         derived = derived.derive("structural v1, axis y")
     leaks = {

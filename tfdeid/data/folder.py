@@ -113,11 +113,7 @@ class FolderStore:
             ) from error
 
     def _open(self, file: str) -> BinaryIO:
-        """Opens a file; what only has the name of one, as a pipe, on which one would wait for ever, is an OSError."""
-        path = self.root / file
-        if not self.is_remote and not stat.S_ISREG(os.stat(path).st_mode):
-            raise OSError(errno.EINVAL, "it is a folder" if path.is_dir() else "it is no regular file")
-        return cast(BinaryIO, path.open("rb"))
+        return cast(BinaryIO, (self.root / file).open("rb"))
 
     @functools.cached_property
     def channels(self) -> int | None:
@@ -162,12 +158,28 @@ def _scan(folder: epath.Path, left_out: _LeftOut, depth: int) -> _Folder:
         if name.startswith("."):
             left_out.others["hidden, by names that start with a dot"] += 1
         elif extension in _extensions():
+            _check_readable(folder, name)
             files.append(name)
         elif not is_folder:
             left_out.kinds[extension or "without extension"] += 1
         elif subfolder := _subfolder(folder / name, left_out, depth):
             folders[name] = subfolder
     return _Folder(files, folders)
+
+
+def _check_readable(folder: epath.Path, name: str) -> None:
+    """Raises DeidError for what has the name of an image and is none that can be read: before any work, not in its midst."""
+    if is_remote(folder):
+        return
+    path = os.path.join(os.fspath(folder), name)
+    try:
+        mode = os.stat(path).st_mode
+        reason = "it is a folder" if stat.S_ISDIR(mode) else "" if stat.S_ISREG(mode) else "it is no regular file"
+        reason = reason or ("" if os.access(path, os.R_OK) else os.strerror(errno.EACCES))
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise DeidError(f"{path} has the name of an image and can't be read: {reason}. Mend or remove it.")
 
 
 def _subfolder(folder: epath.Path, left_out: _LeftOut, depth: int) -> _Folder | None:

@@ -151,11 +151,10 @@ def _notes(
 
 def _some(names: list[str]) -> str:
     """Returns some names; of a folder of features, as in a/b, only the folder."""
-    folders: dict[str, int] = {}
+    folders: dict[str, list[str]] = {}
     for name in names:
-        folder = name.partition("/")[0] + "/..." if "/" in name else name
-        folders[folder] = folders.get(folder, 0) + 1
-    said = [f"{folder} ({count})" if count > 1 else folder for folder, count in folders.items()]
+        folders.setdefault(name.partition("/")[0], []).append(name)
+    said = [f"{folder}/... ({len(inside)})" if len(inside) > 1 else inside[0] for folder, inside in folders.items()]
     return ", ".join(said[:_NAMED]) + (f" and {len(said) - _NAMED} more" if len(said) > _NAMED else "")
 
 

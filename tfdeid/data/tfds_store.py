@@ -82,6 +82,8 @@ class TfdsStore:
     def notes(self) -> list[str]:
         """What of the dataset has no place in the output, and what became of its labels."""
         notes = list(self.roles.notes)
+        if self.roles.label_kind == BOOLEAN:
+            notes.append(f"the label {self.label_key!r} (boolean) becomes the classes false and true")
         if self.roles.label_kind in (TEXT, INTEGER):
             names = self.label_names or []
             some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
@@ -160,7 +162,9 @@ class TfdsStore:
     def _label_value(self, values: dict[str, Any], problem: str) -> Any:
         value = values[self.label_key]  # type: ignore[index]
         if not isinstance(value, bytes if self.roles.label_kind == TEXT else int):
-            raise DeidError(f"{problem}: {self.label_key!r} must be a {self.roles.label_kind}, got {value!r}.")
+            kind = self.roles.label_kind
+            what = f"a {kind}" if kind in (TEXT, INTEGER) else f"one of {len(self.label_names or ())} labels"
+            raise DeidError(f"{problem}: {self.label_key!r} must be {what}, got {value!r}.")
         return value
 
     @functools.cached_property
