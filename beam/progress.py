@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 
@@ -50,7 +51,7 @@ class Progress:
             self._look(bar)
 
     def _look(self, bar: tqdm) -> None:
-        if not self._directory.exists():
-            return
-        for path in self._directory.iterdir():
-            bar.update(self._waiting.pop(path.name, 0))
+        # It is made with the first shard, and goes when a new dataset is put in the place of an old one.
+        with contextlib.suppress(FileNotFoundError):
+            for path in self._directory.iterdir() if self._directory.exists() else ():
+                bar.update(self._waiting.pop(path.name, 0))

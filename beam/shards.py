@@ -233,10 +233,10 @@ def find_changed(job: Job, tasks: list[ShardTask], reports: dict[str, ShardRepor
     with tqdm(total=images, unit="image", desc="comparing with the source", leave=False, disable=None) as bar:
 
         def is_changed(task: ShardTask) -> bool:
-            seen = _Seen(record_id, task.split)
-            for _ in seen.noted(source.read(task.split, task.start, task.stop)):
-                bar.update()
-            return seen.digest() != reports[task.file_name].source_digest
+            examples = source.read(task.split, task.start, task.stop)
+            digests = {record_id(task.split, example): digest(example) for example in examples}
+            bar.update(task.stop - task.start)
+            return digest_of_all(key, digests) != reports[task.file_name].source_digest
 
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             return {task.file_name for task, changed in zip(made, pool.map(is_changed, made), strict=True) if changed}

@@ -61,3 +61,12 @@ def test_names_of_datasets_and_keys_stay(tmp_path, monkeypatch):
     for reference in ("paper", "env:DEID_KEY", "gcp-secret:projects/p/secrets/s/versions/1"):
         assert absolute_key(reference) == reference
     assert absolute_key("keys/a b") == f"{tmp_path}/keys/a b"
+
+
+def test_a_name_is_looked_for_in_the_data_directory_before_it_is_a_path(tmp_path, monkeypatch):
+    for place in ("here", "data"):
+        (tmp_path / place / "x_deid" / "plain_32_64").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    name = "x_deid/plain_32_64"
+    assert absolute_dataset(name, str(tmp_path / "data")) == name
+    assert absolute_dataset(name, str(tmp_path / "elsewhere")) == absolute_dataset(name) == f"{tmp_path}/here/{name}"

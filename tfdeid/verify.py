@@ -115,7 +115,7 @@ def verify(
     Raises:
       DeidError: there is no such dataset, or the key or the source is not that of the dataset.
     """
-    builder = open_builder(name, data_dir)
+    builder = open_builder(name, data_dir, (owner.dataset, owner.data_dir) if owner else None)
     directory, info = epath.Path(builder.data_dir), builder.info
     facts = read_facts(directory)
     problems = [*_metadata_problems(facts)]

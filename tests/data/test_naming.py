@@ -105,3 +105,12 @@ def test_commands_mean_the_same_elsewhere(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TFDS_DATA_DIR", str(odd / "own"))
     assert run([f"--key={tmp_path / 'key'}", "--limit=2", "--runner=FnApiRunner", "--output_size=32"]) == 0
     assert "data_dir=" in re.findall("^next: (.+)", capsys.readouterr().out, re.MULTILINE)[-1], "another shell may not have it"
+
+
+def test_the_command_that_makes_a_dataset_names_the_source_that_is_known(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = making_command("data_deid", tmp_path / "out", ("folder:my scans", None))
+    assert made == f"python -m beam.deid --dataset 'folder:{tmp_path}/my scans' --output_dir {tmp_path}/out"
+    made = making_command("dup_deid/plain_32_64", tmp_path / "out", ("dup", "tfds"))
+    assert made.startswith("python -m beam.deid --dataset dup --scheme plain --input_size 32 --output_size 64 --output_dir")
+    assert made.endswith(f"--data_dir {tmp_path}/tfds")

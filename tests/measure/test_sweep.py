@@ -178,7 +178,7 @@ def test_nothing_is_measured_for_a_folder_that_can_not_be_written(tmp_path, key_
     for place, said in (
         (__file__, "File exists"),
         (f"{__file__}/x", "Not a directory"),
-        ("gs://b/x", "a place on this machine"),
+        ("gs://b/x", "must be on this machine"),
     ):
         assert main(["measure", f"--key={key_path}", f"--output_dir={place}"]) == 2
         assert said in capsys.readouterr().err

@@ -65,7 +65,7 @@ def open_case(target: Target, key: Key | None) -> Case:
     Raises:
       DeidError: the dataset, the originals, the split or enough images are not there, or the key is not that of the dataset.
     """
-    builder = open_builder(target.dataset, target.data_dir)
+    builder = open_builder(target.dataset, target.data_dir, (target.originals, target.originals_data_dir))
     facts = read_facts(epath.Path(builder.data_dir))
     if "deid" not in facts:
         raise DeidError(f"{target.dataset} was not made by this tool: its metadata says nothing of a scheme.")

@@ -60,12 +60,15 @@ def data_source(name: epath.PathLike, **kwargs: Any) -> Any:
     return builder.as_data_source(**{key: value for key, value in kwargs.items() if key not in _OF_MAKING})
 
 
-def open_builder(name: epath.PathLike, data_dir: epath.PathLike | None = None) -> Any:
+def open_builder(
+    name: epath.PathLike, data_dir: epath.PathLike | None = None, source: tuple[str, str | None] | None = None
+) -> Any:
     """Returns TFDS's builder of a dataset that is there.
 
     Args:
       name: as for `load`.
       data_dir: TFDS data directory; None for TFDS's own.
+      source: what it is made of, and the data directory of that, for the command that makes it; None to guess by the name.
 
     Raises:
       DeidError: there is none, it is not finished, or its metadata is damaged.
@@ -77,4 +80,6 @@ def open_builder(name: epath.PathLike, data_dir: epath.PathLike | None = None) -
         where = data_dir or default_data_dir()
         if SUFFIX not in name:
             raise DeidError(f"there is no dataset {name!r} in {where}. {error}") from error
-        raise DeidError(f"there is no dataset {name!r} in {where}. This makes it: {making_command(name, data_dir)}") from error
+        raise DeidError(
+            f"there is no dataset {name!r} in {where}. This makes it: {making_command(name, data_dir, source)}"
+        ) from error

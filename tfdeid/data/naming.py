@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from etils import epath
 
-from tfdeid.commandline import absolute, command
+from tfdeid.commandline import absolute, absolute_dataset, command
 from tfdeid.config import experiment_on
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError
@@ -88,23 +88,31 @@ def _distinct(names: Iterable[str], is_valid: Callable[[str], bool], like: Calla
     return mapped
 
 
-def making_command(name: str, data_dir: object = None) -> str:
-    """Returns the command that makes the dataset which a `tfdeid.load` name stands for, in a data directory (TFDS's own)."""
+def making_command(name: str, data_dir: object = None, of: tuple[str, str | None] | None = None) -> str:
+    """Returns the command that makes the dataset which a `tfdeid.load` name stands for, in a data directory (TFDS's own).
+
+    Args:
+      name: the name.
+      data_dir: where the dataset will lie.
+      of: the source and its data directory; None to guess them by the name.
+    """
     dataset, _, config = name.partition("/")
     dataset, config = dataset.split(":")[0], config.split(":")[0]
-    experiment = experiment_on(f"{dataset}/{config}")
+    experiment = experiment_on(f"{dataset}/{config}") if of is None else None
     source = dataset.removesuffix(SUFFIX)
     words: list[str] = []
     if experiment:
         words += ["--config", f"configs/{experiment}"]
-    elif source != "lfw_subset":
-        words += ["--dataset", source]
+    elif of is not None or source != "lfw_subset":
+        words += ["--dataset", source if of is None else absolute_dataset(of[0])]
     if not experiment:
         words += [word for field, value in _deid_fields(config).items() for word in (f"--{field}", value)]
     if data_dir:
         place = absolute(str(data_dir))
         # The source may lie there too, or elsewhere, which only the user knows.
-        words += ["--data_dir", place] * (epath.Path(place) / source).is_dir() + ["--output_dir", place]
+        words += ["--data_dir", place] * (of is None and (epath.Path(place) / source).is_dir()) + ["--output_dir", place]
+    if of is not None and of[1] is not None:
+        words += ["--data_dir", absolute(of[1])]
     return command("python", "-m", "beam.deid", *words)
 
 

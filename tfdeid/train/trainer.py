@@ -373,11 +373,12 @@ def _record(data_config: DataConfig, config: TrainConfig, data: ImageData) -> di
 
 def _anywhere(config: DataConfig) -> dict[str, Any]:
     """Returns the config as it means the same in every folder and under every default of TFDS's."""
+    data_dir = absolute(config.data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
     return {
         **dataclasses.asdict(config),
-        "data_dir": absolute(config.data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"),
-        "dataset": absolute_dataset(config.dataset),
-        "test_dataset": config.test_dataset and absolute_dataset(config.test_dataset),
+        "data_dir": data_dir,
+        "dataset": absolute_dataset(config.dataset, data_dir),
+        "test_dataset": config.test_dataset and absolute_dataset(config.test_dataset, data_dir),
     }
 
 
