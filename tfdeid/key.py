@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from tfdeid.errors import DeidError, warn
 from tfdeid.files import expand
-from tfdeid.redaction import looks_like_key, shown, without_keys
+from tfdeid.redaction import PLACEHOLDER, looks_like_key, shown, without_keys
 
 # The key that Ko et al. 2020 print. Good for reproducing their figures, and for nothing else.
 _PUBLISHED = "jX4ZXXmM3qTgAjez/1j/EVz5tCcmQ711bz8hqIMJap0="
@@ -259,7 +259,8 @@ def _from_file(path: pathlib.Path) -> bytes:
 
 def _anywhere(path: pathlib.Path) -> str:
     """Returns a path for a command that is pasted in another folder."""
-    return shlex.quote(shown(os.path.abspath(path)))
+    name = shown(str(path))
+    return name if name == PLACEHOLDER else shlex.quote(shown(os.path.abspath(path)))
 
 
 def _from_environment(name: str) -> str:

@@ -17,8 +17,9 @@ _MARKS = frozenset("+/-_=")
 # unnoticed, of 20 one in twenty. Of the paths of a Linux system one in a thousand has more, such as XtAppGetExitFlag.
 _ENOUGH = 15.0
 _FALL = 15.0
-# Shorter stretches are those of temporary folders and of names that programs draw.
+# Shorter stretches are those of temporary folders and of names that programs draw, where such are to be expected.
 _LEAST = 16
+_PATHS = ("/", ".", "~", "env:")
 # Names in one case, such as hashes and those of temporary folders, are none.
 _OF_EACH_CASE = 2
 # Without the punctuation around it.
@@ -37,7 +38,8 @@ def shown(reference: str) -> str:
 
 def looks_like_key(text: str) -> bool:
     """Tells whether a key's text, or a good part of it, may be in a text: quoted, spaced, or with other things around it."""
-    return _is_random("".join(text.split()))
+    words = "".join(text.split())
+    return _is_random(words, _LEAST if words.startswith(_PATHS) else 0)
 
 
 def without_keys(message: str) -> str:
@@ -55,7 +57,7 @@ def without_keys(message: str) -> str:
     return message
 
 
-def _is_random(text: str) -> bool:
+def _is_random(text: str, least: int = _LEAST) -> bool:
     """Tells whether a stretch of a text is long and random enough for that of a key."""
     if _CERTAIN.search(text):
         return True
@@ -68,7 +70,7 @@ def _is_random(text: str) -> bool:
         previous = kind
         if bits > most:
             most, stop = bits, k + 1
-            if most > _ENOUGH and stop - start >= _LEAST and _has_both_cases(text[start:stop]):
+            if most > _ENOUGH and stop - start >= least and _has_both_cases(text[start:stop]):
                 return True
         elif bits <= max(0.0, most - _FALL):
             bits, most, start = 0.0, 0.0, k + 1
