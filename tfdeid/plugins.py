@@ -1,0 +1,114 @@
+"""What others can add to: schemes, attackers, sources, training methods. Ours and theirs are found in the same way, by name.
+
+Another distribution adds to a group by an entry point of its own, as in its pyproject.toml:
+
+    [project.entry-points."tfdeid.schemes"]
+    mosaic = "my_package.mosaic:Mosaic"
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib.metadata
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from tfdeid.errors import DeidError, unknown_name, warn
+
+T = TypeVar("T")
+_OURS = "tfdeid"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plugin:
+    """Whose a plug-in is.
+
+    Attributes:
+      name: the name that it is asked for by.
+      distribution: the installed distribution that it comes with.
+      version: the distribution's.
+    """
+
+    name: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name!r} of {self.distribution} {self.version}"
+
+
+class Registry(Generic[T]):
+    """Classes by name: ours, and those of other distributions in an entry-point group.
+
+    Ours are imported when they are asked for, so that a kernel or a large library is loaded only where it is used. Theirs are
+    imported together at first use. One that can't be imported, or is no such class, is left out with a warning.
+
+    Args:
+      kind: what the names stand for, in messages: "scheme".
+      group: the entry-point group: "tfdeid.schemes".
+      built_in: our names and where their classes are, as "module:class".
+      base: the class that all derive from. It has the attribute `name`.
+    """
+
+    def __init__(self, kind: str, group: str, built_in: Mapping[str, str], base: type[T]):
+        self._kind, self._group, self._base = kind, group, base
+        self._built_in = {name: importlib.metadata.EntryPoint(name, value, group) for name, value in built_in.items()}
+
+    def __iter__(self) -> Iterator[str]:
+        """Yields all names: ours in our order, then others' in the alphabet's."""
+        yield from (*self._built_in, *self._others)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._built_in or name in self._others
+
+    def __getitem__(self, name: str) -> type[T]:
+        """Returns the class of a name.
+
+        Raises:
+          DeidError: there is none, or two distributions claim one name.
+        """
+        others = self._others
+        if name in self._built_in:
+            return self._built_in[name].load()
+        if name not in others:
+            raise unknown_name(self._kind, str(name), list(self))
+        return others[name][1]
+
+    def plugin(self, name: str) -> Plugin | None:
+        """Returns whose the class of a name is; None for ours."""
+        return self._others[name][0] if name in self._others else None
+
+    @functools.cached_property
+    def _others(self) -> dict[str, tuple[Plugin, type[T]]]:
+        owners = {name: _OURS for name in self._built_in}
+        found: dict[str, tuple[Plugin, importlib.metadata.EntryPoint]] = {}
+        for entry in importlib.metadata.entry_points(group=self._group):
+            distribution = entry.dist.name if entry.dist else "an unknown distribution"
+            if entry.name in owners:
+                raise DeidError(
+                    f"the {self._kind} {entry.name!r} is claimed by both {owners[entry.name]} and {distribution}. Uninstall "
+                    f"{distribution}, or have it use another name in its entry points {self._group!r}."
+                )
+            owners[entry.name] = distribution
+            found[entry.name] = (Plugin(entry.name, distribution, entry.dist.version if entry.dist else "0"), entry)
+        loaded = {name: (plugin, self._load(plugin, entry)) for name, (plugin, entry) in sorted(found.items())}
+        return {name: (plugin, made) for name, (plugin, made) in loaded.items() if made is not None}
+
+    def _load(self, plugin: Plugin, entry: importlib.metadata.EntryPoint) -> type[T] | None:
+        reason = None
+        try:
+            made: Any = entry.load()
+        except Exception as error:  # Whatever another's module does when it is imported.
+            made, reason = None, f"{type(error).__name__}: {error}"
+        else:
+            if not (isinstance(made, type) and issubclass(made, self._base)):
+                reason = f"{entry.value} is no class that derives from {self._base.__module__}.{self._base.__qualname__}"
+            elif getattr(made, "__abstractmethods__", None):
+                reason = f"{entry.value} lacks {', '.join(sorted(made.__abstractmethods__))}"  # type: ignore[attr-defined]
+            elif getattr(made, "name", None) != entry.name:
+                reason = f"{entry.value} has the name {getattr(made, 'name', None)!r}, and its entry point another"
+        if reason:
+            warn(f"the {self._kind} {plugin} can't be used and is left out: {' '.join(reason.split())}")
+            return None
+        return made
