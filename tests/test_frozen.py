@@ -1,4 +1,4 @@
-"""What users have made stays what it is: names, identities and pixels of every option, as they were when `frozen.json` was made.
+"""What users have made stays what it is: names, identities and pixels of every option, as `frozen.json` has them.
 
 Its figures are this program's own, of 2026-11. They say nothing of what is right, which other tests ask for: only that a
 dataset which is resumed, verified or looked up by its name is still the same one. A change of them is a new algorithm version.
