@@ -9,7 +9,6 @@ import json
 import os
 import pathlib
 import subprocess
-import sys
 import types
 
 import numpy as np
@@ -19,9 +18,14 @@ from beam.deid import run
 from tests.attack.made import findings, recovery
 from tests.security.forms import Secrets
 from tfdeid import Key
-from tfdeid.attack import command, evaluate
+from tfdeid.attack import adversaries, command, perform
+from tfdeid.attack.adversaries import ADVERSARIES
+from tfdeid.attack.attackers.cleaning import Cleaning
+from tfdeid.attack.attackers.published import Published
+from tfdeid.attack.base import Adversary
 from tfdeid.cli import main
 from tfdeid.errors import DeidError
+from tfdeid.plugins import Registry
 
 NAMES = "published,cleaning,key_known"
 
@@ -35,9 +39,7 @@ def trained(monkeypatch) -> list[tuple]:
         calls.append((len(images), len(labels), seed))
         return lambda recovered: np.zeros(len(recovered), np.intp)
 
-    module = types.ModuleType("tfdeid.attack.judge")
-    monkeypatch.setattr(module, "train_judge", train_judge, raising=False)
-    monkeypatch.setitem(sys.modules, "tfdeid.attack.judge", module)
+    monkeypatch.setattr(perform, "train_judge", train_judge)
     return calls
 
 
@@ -98,13 +100,14 @@ def test_the_exit_code_tells_of_the_threshold(attack, tmp_path, capsys):
 
 
 def test_no_gap_is_no_pass(capsys):
-    assert command._passes(findings(recovery("cleaning", 0.8, gap=float("nan"))), 1.0) == 1
+    assert perform.passes(findings(recovery("cleaning", 0.8, gap=float("nan"))), 1.0) == 1
     said = capsys.readouterr().out
     assert "no gap to close (the limit is 100 %)" in said and "nan" not in said
 
 
 def test_a_judge_is_trained_where_there_is_something_to_judge(attack, trained, monkeypatch, tmp_path):
-    monkeypatch.setitem(command.LINKERS, "hog", _Linker)
+    linker = ADVERSARIES["hog"]
+    monkeypatch.setattr(linker, "__call__", lambda self, view, candidates: np.zeros((len(view.records), len(candidates))))
     assert attack("--attackers", "hog") == 0
     content = _content(tmp_path)
     # Who guesses finds one in as many as there are, and nobody is told that this is more than chance.
@@ -113,20 +116,11 @@ def test_a_judge_is_trained_where_there_is_something_to_judge(attack, trained, m
 
 
 def test_what_costs_minutes_is_asked_for(attack, monkeypatch, tmp_path, capsys):
-    from tfdeid.attack.cleaning import Cleaning, Published
-
-    class Slow(Published):
-        name = "learned_inversion"
-
-    class Rival(Cleaning):
-        name = "block_shuffle"
-
-        def suits(self, config):
-            return config.scheme == "block_shuffle"
-
-    for module in (command, evaluate):
-        monkeypatch.setattr(module, "ATTACKERS", {"cleaning": Cleaning, "block_shuffle": Rival, "learned_inversion": Slow})
-        monkeypatch.setattr(module, "LINKERS", {})
+    few = {"cleaning": Cleaning, "block_shuffle": _Baseline, "learned_inversion": _Slow}
+    places = {name: f"{made.__module__}:{made.__name__}" for name, made in few.items()}
+    registry = Registry("attacker", "tests.nobody", places, Adversary)
+    for module in ("adversaries", "engine", "perform"):
+        monkeypatch.setattr(f"tfdeid.attack.{module}.ADVERSARIES", registry)
     for options, ran in (([], ["cleaning"]), (["--learned_inversion"], ["cleaning", "learned_inversion"])):
         assert attack(*options, names=None) == 0
         content = _content(tmp_path)
@@ -169,7 +163,7 @@ def test_a_judge_that_can_not_be_trained_costs_accuracies_alone(attack, monkeypa
     def diverge(*_, **__):
         raise DeidError("it diverged.")
 
-    monkeypatch.setattr(sys.modules["tfdeid.attack.judge"], "train_judge", diverge)
+    monkeypatch.setattr(perform, "train_judge", diverge)
     assert attack() == 0
     content = _content(tmp_path)
     assert content["failed"] == {"judge": "it diverged."} and content["recoveries"][1]["accuracy"] is None
@@ -178,16 +172,14 @@ def test_a_judge_that_can_not_be_trained_costs_accuracies_alone(attack, monkeypa
 
 def test_a_judge_learns_of_those_whose_class_is_known(trained):
     view = types.SimpleNamespace(public=["a", "b", "c"], public_labels=[1, -1, 0], seed=5)
-    command._trained_judge(types.SimpleNamespace(view=view))
+    perform._trained_judge(types.SimpleNamespace(view=view))
     assert trained == [(2, 2, 5)]
     view.public_labels = [-1, -1, -1]
     with pytest.raises(DeidError, match="no public image has a known class"):
-        command._trained_judge(types.SimpleNamespace(view=view))
+        perform._trained_judge(types.SimpleNamespace(view=view))
 
 
 def test_an_attacker_that_does_not_suit(attack, monkeypatch, capsys):
-    from tfdeid.attack.cleaning import Cleaning
-
     monkeypatch.setattr(Cleaning, "suits", lambda self, config: False)
     assert attack() == 2
     assert "'cleaning' makes no sense against the scheme structural: it removes slivers" in capsys.readouterr().err
@@ -226,7 +218,7 @@ def test_nothing_is_left_half_written(attack, monkeypatch, tmp_path, capsys, err
         raise error
 
     if isinstance(error, KeyboardInterrupt):
-        monkeypatch.setattr("tfdeid.attack.evaluate._Truth.judge", fail)
+        monkeypatch.setattr("tfdeid.attack.truth.Truth.figures", fail)
     else:
         monkeypatch.setattr("etils.epath.gpath.PosixGPath.replace", fail)
     assert attack() == (130 if isinstance(error, KeyboardInterrupt) else 2)
@@ -255,16 +247,20 @@ def test_help_says_what_the_exit_code_means(capsys):
     assert "Linkers: color_histogram" in said
 
 
-class _Linker:
-    """Gives all candidates the same score."""
+class _Slow(Published):
+    name = "learned_inversion"
+    is_run_unasked = False
 
-    name, about, trained = "hog", "guesses", False
+
+class _Baseline(Cleaning):
+    name = "block_shuffle"
 
     def suits(self, config):
-        return True
+        return config.scheme == "block_shuffle"
 
-    def __call__(self, view, candidates):
-        return np.zeros((len(view.records), len(candidates)))
+
+def test_options_are_those_that_are_not_run_unasked():
+    assert set(adversaries.OPTIONS) == {name for name in ADVERSARIES if not ADVERSARIES[name].is_run_unasked}
 
 
 def _content(tmp_path) -> dict:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from tfdeid.attack.attackers import ATTACKERS, LINKERS, TRAINED
+from tfdeid.attack.adversaries import ADVERSARIES
+from tfdeid.attack.base import MAX_PAIRS, Knowledge
 from tfdeid.attack.case import make_case
-from tfdeid.attack.evaluate import NUM_PAIRS, attack, choose
-from tfdeid.attack.figures import Findings
-from tfdeid.attack.view import RECORDS
+from tfdeid.attack.engine import attack, choose
+from tfdeid.attack.figures import Findings, LinkageFigures
 from tfdeid.data.draw import draw_images
 from tfdeid.data.sources import SourceConfig
 from tfdeid.deidentifier import DeidConfig
@@ -20,7 +20,7 @@ from tfdeid.reproduce.parts import Attacking, Result
 def attackers(config: DeidConfig) -> list[str]:
     """Returns the names of what is run against a configuration."""
     chosen, _ = choose(None, config)
-    return [name for name in chosen if name in LINKERS or ATTACKERS[name]().knows == RECORDS]
+    return [name for name in chosen if ADVERSARIES[name].knows is Knowledge.RECORDS]
 
 
 def run(part: Attacking, key: Key, data_dir: str | None) -> Result:
@@ -32,7 +32,7 @@ def run(part: Attacking, key: Key, data_dir: str | None) -> Result:
     source = SourceConfig(dataset=part.dataset, data_dir=data_dir)
     started = time.perf_counter()
     # A case keeps some images for attackers who know originals, of whom there is none here.
-    images = draw_images(source, "test", part.num_images + NUM_PAIRS, 0, at_most=True)
+    images = draw_images(source, "test", part.num_images + MAX_PAIRS, 0, at_most=True)
     public = draw_images(source, "train", part.num_public, 0, at_most=True)
     case = make_case(images, [], public, [], part.deid, key)
 
@@ -49,7 +49,7 @@ def run(part: Attacking, key: Key, data_dir: str | None) -> Result:
     return {**found, "seconds": time.perf_counter() - started}
 
 
-def figures(found: Findings) -> Result:
+def figures(findings: Findings) -> Result:
     """Returns what an attack came to.
 
     Returns:
@@ -59,26 +59,26 @@ def figures(found: Findings) -> Result:
       by a network, with half its 95 % interval; `linked_<linker>` of each. Further `records` and `candidates`. What no attacker
       was run for is left out.
     """
-    recovered = {one.attacker: one.ssim.mean for one in found.recoveries}
-    linked = {one.linker: 100 * one.top1.mean for one in found.linkages}
-    trained = [one for one in found.linkages if one.linker in TRAINED]
-    result = {
-        "published": found.published.mean,
-        "cleaned": recovered.get("cleaning"),
-        "ceiling": found.ceiling.mean,
-        "attacked": _highest(recovered, *TRAINED, "published"),
-        "inverted": recovered.get("learned_inversion"),
-        "best": max([found.published.mean, *recovered.values()]),
-        "linked": _highest(linked, *TRAINED),
-        "linked_trained": linked.get("learned_linkage"),
-        "linked_trained_error": 100 * (trained[0].top1.half_width or 0) if trained else None,
+    recovered = {figures.attacker: figures.ssim.mean for figures in findings.recoveries}
+    linked = {figures.linker: 100 * figures.top1.mean for figures in findings.linkages}
+    trained = max((figures for figures in findings.linkages if figures.trained), key=_hits, default=None)
+    result: dict[str, float | None] = {
+        "published": findings.published.mean,
+        **{figures.column: figures.ssim.mean for figures in findings.recoveries if figures.column},
+        "ceiling": findings.ceiling.mean,
+        "attacked": max((figures.ssim.mean for figures in findings.attempts if not figures.trained), default=None),
+        "best": max([findings.published.mean, *recovered.values()]),
+        "linked": max((_hits(figures) for figures in findings.linkages if not figures.trained), default=None),
+        "linked_trained": _hits(trained) if trained else None,
+        "linked_trained_error": 100 * (trained.top1.half_width or 0) if trained else None,
         **{f"ssim_{name}": value for name, value in recovered.items()},
         **{f"linked_{name}": value for name, value in linked.items()},
-        "records": found.images,
-        "candidates": found.linkages[0].candidates if found.linkages else None,
+        "records": findings.images,
+        "candidates": findings.linkages[0].candidates if findings.linkages else None,
     }
     return {name: float(value) for name, value in result.items() if value is not None}
 
 
-def _highest(values: dict[str, float], *but: str) -> float | None:
-    return max((value for name, value in values.items() if name not in but), default=None)
+def _hits(figures: LinkageFigures) -> float:
+    """Returns the percentage of records whose original was named."""
+    return 100 * figures.top1.mean

@@ -1,4 +1,4 @@
-"""Pairs that an attacker makes itself: the scheme is public, so public images are de-identified under keys of its own."""
+"""Shadow pairs, which an attacker makes itself: the scheme is public, so public images go through it under keys of its own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfdeid.attack.base import Image, View
 from tfdeid.attack.cleaning import opened
-from tfdeid.attack.edges import own_deidentifier, own_key
-from tfdeid.attack.linkage import keyless, reduced
-from tfdeid.attack.view import Image, View
+from tfdeid.attack.comparing import keyless, reduced
+from tfdeid.attack.shadow_keys import shadow_deidentifier, shadow_key
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.parallel import parallel_map
 from tfdeid.schemes import VECTOR_SCHEMES
@@ -22,11 +22,11 @@ SIZE = 64
 _NUM_KEYS = 100
 _CHUNK = 500
 
-_kept: dict[str, OwnPairs] = {}
+_kept: dict[str, ShadowPairs] = {}
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class OwnPairs:
+class ShadowPairs:
     """Public images and what became of them, all small.
 
     Attributes:
@@ -40,7 +40,7 @@ class OwnPairs:
     originals: Image
 
 
-def own_pairs(view: View, num_keys: int = _NUM_KEYS) -> OwnPairs:
+def shadow_pairs(view: View, num_keys: int = _NUM_KEYS) -> ShadowPairs:
     """Returns pairs under the attacker's own keys, which are those of the view's seed; the last ones made are kept."""
     digest = hashlib.sha256(f"{view.config} {view.seed} {num_keys}".encode())
     for image in view.public:
@@ -61,10 +61,10 @@ def seen(records: Image, config: DeidConfig) -> Image:
     if config.scheme not in VECTOR_SCHEMES:
         return np.tile(reduce_all(list(records)), (1, 1, 1, 2))
 
-    def one(record: Image) -> Image:
+    def with_opened(record: Image) -> Image:
         return np.concatenate([reduced(record, SIZE), reduced(opened(record), SIZE)], axis=2)
 
-    return np.stack(parallel_map(one, list(records)))
+    return np.stack(parallel_map(with_opened, list(records)))
 
 
 def reduce_all(images: Sequence[Image]) -> Image:
@@ -72,18 +72,18 @@ def reduce_all(images: Sequence[Image]) -> Image:
     return np.stack(parallel_map(lambda image: reduced(image, SIZE), list(images)))
 
 
-def _made(view: View, num_keys: int) -> OwnPairs:
+def _made(view: View, num_keys: int) -> ShadowPairs:
     config, public = view.config, view.public
     # Images of a folder may come class by class; keys must not.
     order = np.random.RandomState(view.seed).permutation(len(public))
     of_key = np.array_split(order, min(num_keys, len(public)))
     records = np.empty((len(public), SIZE, SIZE, 2 * public[0].shape[2]), np.uint8)
     for number, chosen in enumerate(of_key):
-        deidentify = own_deidentifier(config, own_key(view.seed, number))
+        deidentify = shadow_deidentifier(config, shadow_key(view.seed, number))
         made = parallel_map(deidentify, [public[k] for k in chosen], [f"own {k}" for k in chosen])
         records[chosen] = seen(np.stack(made), config)
     parts = [public[start : start + _CHUNK] for start in range(0, len(public), _CHUNK)]
-    return OwnPairs(
+    return ShadowPairs(
         records=records,
         traced=np.concatenate([reduce_all(list(keyless(config, part))) for part in parts]),
         originals=reduce_all(public),

@@ -1,30 +1,27 @@
-"""Has the key: undoes the warp exactly, or the rivals' masks. What it does not get back, tracing and painting have dropped."""
+"""Has the key: undoes the warp exactly, or the baselines' masks. What stays away, tracing and painting have dropped."""
 
 from __future__ import annotations
-
-import warnings
-from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
 
+from tfdeid.attack.base import Attacker, Image, Knowledge, Recovery, View
+from tfdeid.attack.features import features_of
 from tfdeid.attack.unstretch import unstretch
-from tfdeid.attack.view import KEY, Image, Recovery, View
-from tfdeid.attack.warp import Warp, undo_all
+from tfdeid.attack.warp import Warp, true_warps, undo_all
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.image import resize
 from tfdeid.key import Key
 from tfdeid.parallel import parallel_map
-from tfdeid.schemes.structural import PositionOPE
 from tfdeid.schemes.structural.bend import Bend
-from tfdeid.schemes.structural.scheme import Structural
 
 
-class KeyKnown:
+class KeyKnown(Attacker):
     """The inverse warp, on cleaned records."""
 
-    name, knows, num_pairs = "key_known", KEY, 0
+    name = "key_known"
     about = "undoes the warp and the bend, or the mask, with the key"
+    knows = Knowledge.KEY
 
     def suits(self, config: DeidConfig) -> bool:
         return config.scheme in ("structural", "negative_positive", "block_shuffle")
@@ -33,28 +30,11 @@ class KeyKnown:
         assert view.key is not None
         if view.config.scheme != "structural":
             return Recovery(_decrypt(view, view.key))
-        warps = true_warps(view.config, view.key, view.ids)
+        warps, cleaned = true_warps(view.config, view.key, view.ids), features_of(view).cleaned
         if not view.config.bend:
-            return Recovery(undo_all(warps, view.cleaned), warps)
-        bend, labels = Bend(view.key), [view.config.image_label(one) for one in view.ids]
-        return Recovery(np.stack(parallel_map(lambda *of: _unbend(bend, *of), warps, view.cleaned, labels)), warps)
-
-
-def true_warps(config: DeidConfig, key: Key, ids: Sequence[str]) -> list[Warp]:
-    """Returns the warp of each record under a key; the same object where records share it. It is as good as the key."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Of what the owner was told when the dataset was made.
-        scheme = Structural(config, key)
-    opes = [scheme.position_ope(image_id) for image_id in ids]
-    found = {ope: _warp(ope, config) for ope in dict.fromkeys(opes)}
-    return [found[ope] for ope in opes]
-
-
-def _warp(ope: PositionOPE, config: DeidConfig) -> Warp:
-    # The numbers that are encrypted, and none between: there the table is a staircase, which nothing could undo.
-    places = np.arange(config.input_size * 10**config.coordinate_decimals + 1) / 10**config.coordinate_decimals
-    width, height = ope.canvas_size(config.input_size, config.input_size)
-    return Warp(ope.encrypt_x(places) / width, ope.encrypt_y(places) / height)
+            return Recovery(undo_all(warps, cleaned), warps)
+        bend, labels = Bend(view.key), [view.config.image_label(image_id) for image_id in view.ids]
+        return Recovery(np.stack(parallel_map(lambda *of: _unbend(bend, *of), warps, cleaned, labels)), warps)
 
 
 def _unbend(bend: Bend, warp: Warp, image: Image, image_id: str) -> Image:
@@ -68,7 +48,7 @@ def _unbend(bend: Bend, warp: Warp, image: Image, image_id: str) -> Image:
 
 
 def _decrypt(view: View, key: Key) -> Image:
-    """Undoes the stretching and a rival's mask."""
+    """Undoes the stretching and a baseline's mask."""
     from tfdeid.schemes.block_shuffle import BlockShuffle
     from tfdeid.schemes.negative_positive import NegativePositive
 

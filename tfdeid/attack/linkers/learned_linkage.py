@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from tfdeid.attack.linkage import keyless
-from tfdeid.attack.own_pairs import OwnPairs, own_pairs, reduce_all, seen
-from tfdeid.attack.view import Image, View
-from tfdeid.deidentifier import DeidConfig
+from tfdeid.attack.base import Image, Linker, Scores, View
+from tfdeid.attack.comparing import keyless
+from tfdeid.attack.shadow_pairs import ShadowPairs, reduce_all, seen, shadow_pairs
 from tfdeid.terminal import import_tensorflow
 
 if TYPE_CHECKING:
@@ -23,38 +21,36 @@ _DIMENSIONS = 128
 _FIRST_SCALE = 10.0
 
 
-class LearnedLinkage:
-    """Embeddings by a contrastive loss (InfoNCE, van den Oord et al. 2018) on pairs that the attacker makes itself.
+class LearnedLinkage(Linker):
+    """Embeddings by a contrastive loss (InfoNCE, van den Oord et al. 2018) on shadow pairs.
 
     Args:
       num_steps: steps of training; None for 500, which take about two minutes on two cores, fewer for few images.
       num_keys: the attacker's own keys, among which public images are shared out.
     """
 
-    name, trained = "learned_linkage", True
+    name = "learned_linkage"
     about = "trains a network, on public images under keys of its own, to tell which records and originals belong together"
+    trains = True
 
     def __init__(self, num_steps: int | None = None, num_keys: int = 100):
         self._num_steps, self._num_keys = num_steps, num_keys
 
-    def suits(self, config: DeidConfig) -> bool:
-        return True
-
-    def __call__(self, view: View, candidates: Sequence[Image]) -> npt.NDArray[np.float64]:
+    def __call__(self, view: View, candidates: Sequence[Image]) -> Scores:
         import_tensorflow()
-        import keras
+        import keras  # Late: takes seconds to load.
 
-        from tfdeid.attack.networks import apply, steps
+        from tfdeid.attack.networks import apply, steps  # Late: loads Keras.
 
-        pairs = own_pairs(view, self._num_keys)
+        pairs = shadow_pairs(view, self._num_keys)
         num_steps = self._num_steps or steps(_STEPS, len(view.public), _BATCH_SIZE)
         keras.utils.set_random_seed(view.seed)
         towers = _tower(pairs.records.shape[1:]), _tower(_both(pairs.traced, pairs.originals).shape[1:])
         _train(towers, pairs, num_steps, view.seed)
         traced = reduce_all(list(keyless(view.config, candidates)))
         originals = _both(traced, reduce_all(candidates))
-        one, other = apply(towers[0], seen(view.records, view.config)), apply(towers[1], originals)
-        return one.astype(np.float64) @ other.T
+        of_records, of_originals = apply(towers[0], seen(view.records, view.config)), apply(towers[1], originals)
+        return of_records.astype(np.float64) @ of_originals.T
 
 
 def _both(traced: Image, originals: Image) -> Image:
@@ -63,10 +59,10 @@ def _both(traced: Image, originals: Image) -> Image:
 
 def _tower(shape: tuple[int, ...]) -> keras.Model:
     """Returns a network from uint8[B, 64, 64, K] to float32[B, 128] of length 1."""
-    import keras
-    from keras import layers
+    import keras  # Late: takes seconds to load.
+    from keras import layers  # Late: takes seconds to load.
 
-    from tfdeid.attack.networks import convolution, scaled
+    from tfdeid.attack.networks import convolution, scaled  # Late: loads Keras.
 
     images = keras.Input(shape, dtype="uint8")
     x = layers.AveragePooling2D(2)(scaled(images))
@@ -76,19 +72,19 @@ def _tower(shape: tuple[int, ...]) -> keras.Model:
     return keras.Model(images, layers.UnitNormalization()(x))
 
 
-def _train(towers: tuple[keras.Model, keras.Model], pairs: OwnPairs, num_steps: int, seed: int) -> None:
-    import keras
-    import tensorflow as tf
+def _train(towers: tuple[keras.Model, keras.Model], pairs: ShadowPairs, num_steps: int, seed: int) -> None:
+    import keras  # Late: takes seconds to load.
+    import tensorflow as tf  # Late: takes seconds to load.
 
-    from tfdeid.attack.networks import draw, mirrored, train
+    from tfdeid.attack.networks import draw, mirrored, train  # Late: loads Keras.
 
     log_scale = keras.Variable(np.log(_FIRST_SCALE), dtype="float32")
 
     def loss(records: Any, originals: Any) -> Any:
-        one, other = towers[0](records, training=True), towers[1](originals, training=True)
-        logits = tf.exp(log_scale.value) * tf.matmul(one, other, transpose_b=True)
+        of_records, of_originals = towers[0](records, training=True), towers[1](originals, training=True)
+        logits = tf.exp(log_scale.value) * tf.matmul(of_records, of_originals, transpose_b=True)
         right = tf.range(tf.shape(logits)[0])
-        both_ways = [tf.nn.sparse_softmax_cross_entropy_with_logits(right, one) for one in (logits, tf.transpose(logits))]
+        both_ways = [tf.nn.sparse_softmax_cross_entropy_with_logits(right, way) for way in (logits, tf.transpose(logits))]
         return tf.reduce_mean(tf.stack(both_ways))
 
     def batches() -> Iterator[tuple[Image, Image]]:

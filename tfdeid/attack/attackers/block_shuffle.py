@@ -14,10 +14,10 @@ from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
 from tfdeid.attack import half_bytes
+from tfdeid.attack.base import Attacker, Image, Recovery, View
 from tfdeid.attack.half_bytes import MIDDLE, Halves, Likeness, Order
 from tfdeid.attack.public import MIN_PUBLIC, NO_PUBLIC, some_public
 from tfdeid.attack.unstretch import restretch, unstretch
-from tfdeid.attack.view import RECORDS, Image, Recovery, View
 from tfdeid.deidentifier import BLOCK, DeidConfig
 from tfdeid.parallel import parallel_map
 from tfdeid.schemes.block_shuffle import join_halves, split_halves
@@ -25,20 +25,21 @@ from tfdeid.schemes.block_shuffle import join_halves, split_halves
 _NUM_PUBLIC = 1000
 # Records that a mask for all is found from.
 _NUM_RECORDS = 1000
-_SHARED_STEPS, _SHARED_HEAT, _STARTS = 100_000, (0.5, 0.01), 2
+_SHARED_STEPS, _SHARED_TEMPERATURES, _STARTS = 100_000, (0.5, 0.01), 2
 # Of 120 CIFAR-10 images more are put in order than with a hotter start or half the steps, and no fewer than with twice as many.
 _OWN_STEPS = 20_000
-_LIKENESS_HEAT, _LIKELIHOOD_HEAT = (0.7, 0.05), (30.0, 1.0)
+_LIKENESS_TEMPERATURES, _LIKELIHOOD_TEMPERATURES = (0.7, 0.05), (30.0, 1.0)
 # Upper and lower third: what is bright tends to be above.
 _BANDS = 3
 
 
-class BlockShuffle:
+class BlockShuffle(Attacker):
     """With one mask for all records, the order that makes halves go together as in public images; with one for each, the upper
     halves' order of each record alone, by the same and by how likely such an image is."""
 
-    name, knows, num_pairs = "block_shuffle", RECORDS, 0
+    name = "block_shuffle"
     about = "puts half-bytes in the order in which they go together as those of public images do, within and across blocks"
+    is_given_to_linkers = True
 
     def suits(self, config: DeidConfig) -> bool:
         return config.scheme == "block_shuffle"
@@ -73,10 +74,10 @@ def shared_order(halves: Halves, public: Image, seed: int) -> Order:
     rewards = half_bytes.histogram_rewards(half_bytes.histograms(known), half_bytes.histograms(seen), 50.0)
     start = _start(model, likeness, rewards)
 
-    def one(number: int) -> Order:
-        return half_bytes.anneal(model, likeness, rewards, start, _SHARED_STEPS, _SHARED_HEAT, seed + number)
+    def annealed(number: int) -> Order:
+        return half_bytes.anneal(model, likeness, rewards, start, _SHARED_STEPS, _SHARED_TEMPERATURES, seed + number)
 
-    return max(parallel_map(one, range(_STARTS)), key=lambda order: half_bytes.worth(model, likeness, rewards, order))
+    return min(parallel_map(annealed, range(_STARTS)), key=lambda order: half_bytes.energy(model, likeness, rewards, order))
 
 
 def _likeness(halves: Halves, twice: bool) -> Likeness:
@@ -87,7 +88,7 @@ def _likeness(halves: Halves, twice: bool) -> Likeness:
 
 def _start(model: Likeness, seen: Likeness, rewards: npt.NDArray[np.float32]) -> Order:
     """Returns a first guess: halves that are as much like others as those of a place are, in whatever order."""
-    profiles = [np.sort(np.abs(np.concatenate(one, axis=-1)).transpose(0, 2, 1)) for one in (model, seen)]
+    profiles = [np.sort(np.abs(np.concatenate(moments, axis=-1)).transpose(0, 2, 1)) for moments in (model, seen)]
     profiles[0][:, ::5] /= 2  # Those within blocks, which count twice in a model.
     cost = np.square(profiles[0][:, np.newaxis] - profiles[1]).sum((-2, -1)) - rewards.max(0)
     _, at = linear_sum_assignment(cost)
@@ -131,8 +132,7 @@ class OwnOrder:
         places = np.sort(np.argsort(-np.square(products).sum(1), kind="stable")[: len(halves) // 2])
         halves = halves[places]
         order = self._order(halves)
-        found = max(self._variants(order.undo(halves)), key=lambda one: self._commonness(one))
-        return _paint(found)
+        return _paint(max(self._variants(order.undo(halves)), key=self._commonness))
 
     def _order(self, halves: Halves) -> Order:
         line = half_bytes.curves(halves)[0]
@@ -144,18 +144,18 @@ class OwnOrder:
         sign = np.where(correlations[0][leader] < 0, -1, 1).astype(np.float32)
         rewards = half_bytes.histogram_rewards(self._histograms, histograms, 30.0)
         seen = Likeness(half_bytes.stack(correlations, False), self._alike.even)
-        order = half_bytes.anneal(self._alike, seen, rewards, Order(at, sign), _OWN_STEPS, _LIKENESS_HEAT, self._seed)
+        order = half_bytes.anneal(self._alike, seen, rewards, Order(at, sign), _OWN_STEPS, _LIKENESS_TEMPERATURES, self._seed)
         rewards = half_bytes.histogram_rewards(self._histograms, histograms, 5.0)
         rewards += (self._squares[:, np.newaxis] * np.diag(moments[0])).astype(np.float32)
         seen = Likeness(half_bytes.stack(moments, False), self._alike.even)
         mirrored = [Order(order.at[places], order.sign) for places in _symmetries(self._channels)]
-        order = max(mirrored, key=lambda one: half_bytes.worth(self._precision, seen, rewards, one))
-        return half_bytes.anneal(self._precision, seen, rewards, order, _OWN_STEPS, _LIKELIHOOD_HEAT, self._seed)
+        order = min(mirrored, key=lambda order: half_bytes.energy(self._precision, seen, rewards, order))
+        return half_bytes.anneal(self._precision, seen, rewards, order, _OWN_STEPS, _LIKELIHOOD_TEMPERATURES, self._seed)
 
     def _variants(self, halves: Halves) -> list[Halves]:
         places = np.arange(len(halves)).reshape(-1, self._channels)
         orders = [places[:, list(order)].ravel() for order in itertools.permutations(range(self._channels))]
-        return [one for order in orders for one in (halves[order], 15 - halves[order])]
+        return [variant for order in orders for variant in (halves[order], 15 - halves[order])]
 
     def _commonness(self, halves: Halves) -> float:
         return float(self._colours[_colour_numbers(halves, self._channels)].sum())
@@ -167,7 +167,7 @@ def _upper(halves: Halves) -> Halves:
 
 def _profiles(correlations: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
     """Returns float64[M, 3 M], how strongly each half goes together with others, in whatever order."""
-    return np.concatenate([np.sort(np.abs(one), axis=1) for one in correlations], axis=1)
+    return np.concatenate([np.sort(np.abs(of_step), axis=1) for of_step in correlations], axis=1)
 
 
 def _precision(moments: list[npt.NDArray[np.float64]], blocks: int) -> tuple[Likeness, npt.NDArray[np.float64]]:
@@ -189,12 +189,12 @@ def _precision(moments: list[npt.NDArray[np.float64]], blocks: int) -> tuple[Lik
 
 def _symmetries(channels: int) -> list[npt.NDArray[np.intp]]:
     """Returns the places of upper halves under all reflections and rotations of a block, with all orders of channels."""
-    found = []
+    symmetries = []
     for turns, mirror in itertools.product(range(4), (False, True)):
         places = np.rot90(np.arange(BLOCK * BLOCK * channels).reshape(BLOCK, BLOCK, channels), turns)
         places = places[:, ::-1] if mirror else places
-        found += [places[:, :, list(order)].ravel() for order in itertools.permutations(range(channels))]
-    return found
+        symmetries += [places[:, :, list(order)].ravel() for order in itertools.permutations(range(channels))]
+    return symmetries
 
 
 def _colour_numbers(halves: Halves, channels: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

@@ -1,4 +1,4 @@
-"""Attacks on the rivals that know the records alone: masks that are known here must be found, and nothing else may help."""
+"""Attacks on the baselines that know the records alone: masks that are known here must be found, and nothing else may help."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import pytest
 import skimage.data
 
 from tfdeid import DeidConfig, Key
-from tfdeid.attack import block_shuffle, negative_positive
-from tfdeid.attack.attackers import ATTACKERS
+from tfdeid.attack.adversaries import ADVERSARIES
+from tfdeid.attack.attackers import block_shuffle, negative_positive
+from tfdeid.attack.attackers.feature_reconstruction import fold
+from tfdeid.attack.base import Knowledge
 from tfdeid.attack.case import make_case
-from tfdeid.attack.evaluate import attack
-from tfdeid.attack.feature_reconstruction import fold
+from tfdeid.attack.engine import attack
 from tfdeid.attack.unstretch import restretch, unstretch
-from tfdeid.attack.view import RECORDS
 from tfdeid.image import resize
 from tfdeid.measure.ssim import ssim
 from tfdeid.schemes.block_shuffle import BlockShuffle, join_halves, split_halves
 from tfdeid.schemes.negative_positive import NegativePositive
 
 KEY = Key.generate()
-RIVALS = {"negative_positive": NegativePositive, "block_shuffle": BlockShuffle}
+BASELINES = {"negative_positive": NegativePositive, "block_shuffle": BlockShuffle}
 SIDE = 16
 
 
@@ -64,7 +64,7 @@ def test_records_that_are_smaller_than_the_images_are_resized(tiles):
 
 @pytest.mark.parametrize("scope", ["dataset", "image"])
 def test_features_do_not_depend_on_the_key(tiles, scope):
-    attacker = ATTACKERS["feature_reconstruction"]()
+    attacker = ADVERSARIES["feature_reconstruction"]()
     case = case_of(tiles, "negative_positive", scope, 30, 112)
     found = attacker(case.view).images
     plain = restretch(tiles[: len(found)], 112)
@@ -112,10 +112,10 @@ def test_images_come_back(tiles, name, scope, count, gain):
 
 
 @pytest.mark.parametrize("scope", ["dataset", "image"])
-@pytest.mark.parametrize("name", RIVALS)
+@pytest.mark.parametrize("name", BASELINES)
 def test_nothing_but_the_records_helps(tiles, name, scope):
-    attacker = ATTACKERS[name]()
-    assert attacker.knows == RECORDS
+    attacker = ADVERSARIES[name]()
+    assert attacker.knows is Knowledge.RECORDS
     view = case_of(tiles, name, scope, 20).view
     assert view.key is None and view.oracle is None and not view.pairs
     noise = np.random.RandomState(1).randint(0, 256, (len(view.records), SIDE, SIDE, 3), np.uint8)
@@ -125,8 +125,8 @@ def test_nothing_but_the_records_helps(tiles, name, scope):
     assert (found == attacker(noisy).images).all()
 
 
-@pytest.mark.parametrize("name", RIVALS)
+@pytest.mark.parametrize("name", BASELINES)
 def test_without_public_images_records_are_given_back(tiles, name):
     view = dataclasses.replace(case_of(tiles, name, "dataset", 20).view, public=[])
-    found = ATTACKERS[name]()(view)
+    found = ADVERSARIES[name]()(view)
     assert found.images is view.records and "public" in found.note

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfdeid.attack.view import ORACLE, Image, Recovery, View
+from tfdeid.attack.base import Attacker, Image, Knowledge, Recovery, View
+from tfdeid.attack.features import features_of
 from tfdeid.attack.warp import Curve, Warp, undo_all
 from tfdeid.deidentifier import DeidConfig
 
@@ -12,10 +13,11 @@ from tfdeid.deidentifier import DeidConfig
 _LIGHT, _DARK = np.array([200, 30, 30]), np.array([30, 30, 200])
 
 
-class ChosenPlaintext:
+class ChosenPlaintext(Attacker):
     """Two colours that meet at a whole pixel: the share that the first one fills of the result is the table's entry."""
 
-    name, knows, num_pairs = "chosen_plaintext", ORACLE, 0
+    name = "chosen_plaintext"
+    knows = Knowledge.ORACLE
     about = "has two-coloured images de-identified, one for each place of the edge between, and reads the table off"
 
     def suits(self, config: DeidConfig) -> bool:
@@ -27,7 +29,7 @@ class ChosenPlaintext:
         y = x if view.config.axes == "shared" else self._read(view, upright=False)
         warps = [Warp(x, y)] * len(view.records)
         asked = (view.config.input_size - 1) * (1 if x is y else 2)
-        return Recovery(undo_all(warps, view.cleaned), warps, f"{asked} chosen images")
+        return Recovery(undo_all(warps, features_of(view).cleaned), warps, f"{asked} chosen images")
 
     def _read(self, view: View, upright: bool) -> Curve:
         assert view.oracle is not None

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfdeid.attack.attackers.lattice import group_by_table, read_lattice
+from tfdeid.attack.base import Attacker, Image, Knowledge, Pair, Recovery, View
 from tfdeid.attack.cleaning import clean
-from tfdeid.attack.edges import Profiles, profiles
-from tfdeid.attack.lattice import read_lattice, together
+from tfdeid.attack.edges import profiles
+from tfdeid.attack.features import features_of
 from tfdeid.attack.path import likeliest_curve
-from tfdeid.attack.view import PAIRS, Image, Pair, Recovery, View
 from tfdeid.attack.warp import Curve, Warp, undo_all
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.image import to_grayscale
@@ -23,44 +24,53 @@ _ROUNDS = 3
 _WEIGHT = 5.0
 
 
-class KnownPlaintext:
+class KnownPlaintext(Attacker):
     """Vectorises the known originals, which takes no key, and finds the rising map of places that fits all pairs best."""
 
-    knows = PAIRS
+    knows = Knowledge.PAIRS
     about = "aligns known originals with their records by dynamic time warping along each axis, and undoes the warp everywhere"
-
-    def __init__(self, num_pairs: int):
-        self.num_pairs = num_pairs
-        self.name = f"known_plaintext_{num_pairs}"
 
     def suits(self, config: DeidConfig) -> bool:
         # Where each image has its own warp, what a pair gave away says nothing of the others.
         return config.scheme == "structural" and config.key_scope != "image" and not config.bend
 
     def __call__(self, view: View) -> Recovery:
+        cleaned = features_of(view).cleaned
         if view.config.pool_size is None:
             warps = [align(view.pairs, view.config)] * len(view.records)
-            return Recovery(undo_all(warps, view.cleaned), warps)
-        warps, told = _of_pool(view)
-        return Recovery(
-            undo_all(warps, view.cleaned), warps, f"{told:,} of {len(set(warps)):,} groups of records have a known one"
-        )
+            return Recovery(undo_all(warps, cleaned), warps)
+        warps, told = _warps_of_pool(view)
+        return Recovery(undo_all(warps, cleaned), warps, f"{told:,} of {len(set(warps)):,} groups of records have a known one")
 
 
-def _of_pool(view: View) -> tuple[list[Warp], int]:
+class KnownPlaintext1(KnownPlaintext):
+    name, num_pairs = "known_plaintext_1", 1
+
+
+class KnownPlaintext3(KnownPlaintext):
+    name, num_pairs = "known_plaintext_3", 3
+
+
+class KnownPlaintext10(KnownPlaintext):
+    name, num_pairs = "known_plaintext_10", 10
+
+
+def _warps_of_pool(view: View) -> tuple[list[Warp], int]:
     """Returns each record's warp, and how many groups' are told by known pairs; those of others are read off their lattice."""
-    found, count = view.edges, len(view.records)
-    known = profiles(np.stack([record for _, record in view.pairs]))
+    features, count = features_of(view), len(view.records)
+    edges_of_known = profiles(np.stack([record for _, record in view.pairs]))
+    # The records of known pairs are numbered after those that are attacked.
+    groups = group_by_table(features.edges.and_of(edges_of_known), view.config)
     warps, told = [Warp.identity()] * count, 0
-    for numbers in together(Profiles(*map(np.concatenate, zip(found, known, strict=True))), view.config):
-        records = numbers[numbers < count]
-        if not records.size:
+    for numbers in groups:
+        attacked, known = numbers[numbers < count], numbers[numbers >= count] - count
+        if not attacked.size:
             continue
-        if pairs := [view.pairs[number - count] for number in numbers if number >= count]:
-            warp, told = align(pairs, view.config), told + 1
+        if known.size:
+            warp, told = align([view.pairs[number] for number in known], view.config), told + 1
         else:
-            warp = read_lattice(Profiles(found.x[records], found.y[records]), view.expected_edges, view.config)
-        for number in records:
+            warp = read_lattice(features.edges.of(attacked), features.expected_edges, view.config)
+        for number in attacked:
             warps[number] = warp
     return warps, told
 
@@ -103,9 +113,9 @@ def _ranks(image: Image) -> Image:
 
 def _likeness(before: Image, after: Image, config: DeidConfig) -> Curve:
     """Returns float64[2 N + 1, 2 S + 1], how like the columns of images at a place are to those of their records at another."""
-    one = _columns(before, np.linspace(0, 1, _PLACES * config.input_size + 1))
-    other = _columns(after, np.linspace(0, 1, _STEPS * config.output_size + 1))
-    apart = (one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T
+    columns_before = _columns(before, np.linspace(0, 1, _PLACES * config.input_size + 1))
+    columns_after = _columns(after, np.linspace(0, 1, _STEPS * config.output_size + 1))
+    apart = (columns_before**2).sum(1)[:, None] + (columns_after**2).sum(1) - 2 * columns_before @ columns_after.T
     return -_WEIGHT * apart / max(float(np.median(apart.min(1))), 1.0)
 
 

@@ -4,39 +4,42 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfdeid.attack.base import Attacker, Recovery, View
 from tfdeid.attack.edges import Profiles, centres, cumulated
-from tfdeid.attack.view import RECORDS, Recovery, View
+from tfdeid.attack.features import features_of
 from tfdeid.attack.warp import Curve, Warp, undo_all
 from tfdeid.deidentifier import DeidConfig
 
 _DOUBT = 3
 
 
-class Quantile:
+class Quantile(Attacker):
     """The share of edges before a place does not change when the place moves, so it tells where the place went."""
 
-    name, knows, num_pairs = "quantile", RECORDS, 0
+    name = "quantile"
     about = "matches the distribution of edges over all records with that of public images, and undoes the warp that this takes"
+    is_given_to_linkers = True
 
     def suits(self, config: DeidConfig) -> bool:
         return config.scheme == "structural"
 
     def __call__(self, view: View) -> Recovery:
-        warps = [match_quantiles(view.edges, view.expected_edges, view.config)] * len(view.records)
-        return Recovery(undo_all(warps, view.cleaned), warps)
+        features = features_of(view)
+        warps = [match_quantiles(features.edges, features.expected_edges, view.config)] * len(view.records)
+        return Recovery(undo_all(warps, features.cleaned), warps)
 
 
-def match_quantiles(found: Profiles, before: tuple[Curve, Curve], config: DeidConfig) -> Warp:
+def match_quantiles(edges: Profiles, before: tuple[Curve, Curve], config: DeidConfig) -> Warp:
     """Returns the warp that makes a distribution of edges the expected one.
 
     Args:
-      found: the edges of some records under one warp.
+      edges: of some records under one warp.
       before: what `expected` returns.
       config: what was done; with shared axes, the estimates of both are averaged.
     """
     places = centres(config.output_size)
     curves = []
-    for expected_share, profile in zip(before, found, strict=True):
+    for expected_share, profile in zip(before, edges, strict=True):
         share = cumulated(profile.mean(0))
         # Strictly rising, as looking up the inverse needs.
         share += np.linspace(0, 1e-9, len(share))

@@ -11,10 +11,10 @@ import heapq
 import numpy as np
 import numpy.typing as npt
 
+from tfdeid.attack.base import Attacker, Image, Recovery, View
 from tfdeid.attack.pixel_masks import CENTRE, SIGNED, PixelPrior, unmask
 from tfdeid.attack.public import MIN_PUBLIC, NO_PUBLIC, some_public
 from tfdeid.attack.unstretch import restretch, unstretch
-from tfdeid.attack.view import RECORDS, Image, Recovery, View
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.parallel import parallel_map
 from tfdeid.schemes.jit import jit
@@ -27,13 +27,15 @@ _NUM_PUBLIC = 2000
 # As many images' worth of trust in that all places are alike, when the mean at each place is taken from public images.
 _TRUST = 10
 _ROUNDS = 30
+_TRANSPOSED = SIGNED.transpose(0, 2, 1)
 
 
-class NegativePositive:
+class NegativePositive(Attacker):
     """With one mask for all records, the likeliest mask; with one for each, the likeliest values of each record alone."""
 
-    name, knows, num_pairs = "negative_positive", RECORDS, 0
+    name = "negative_positive"
     about = "finds each pixel's negatives and order of channels from its neighbours, and what is left open from public images"
+    is_given_to_linkers = True
 
     def suits(self, config: DeidConfig) -> bool:
         return config.scheme == "negative_positive"
@@ -73,7 +75,7 @@ def shared_mask(encrypted: Image, public: Image) -> npt.NDArray[np.intp]:
         labels = _grow(own, crosses, pairs, _STEPS, size, middle, label)
         return _improve(own, crosses, pairs, _STEPS, size, labels), labels
 
-    _, labels = min(parallel_map(grown, range(len(SIGNED))), key=lambda found: found[0])
+    _, labels = min(parallel_map(grown, range(len(SIGNED))), key=lambda energy_and_labels: energy_and_labels[0])
     return labels.reshape(size, size)
 
 
@@ -82,11 +84,16 @@ def _by_place(images: Image) -> npt.NDArray[np.float32]:
     return images.reshape(len(images), -1, 3).transpose(1, 2, 0).astype(np.float32) - np.float32(CENTRE)
 
 
-def _terms(records: np.ndarray, public: np.ndarray, size: int) -> tuple[_Array, _Array, _Array]:
+def _terms(records: npt.NDArray[np.float32], public: npt.NDArray[np.float32], size: int) -> tuple[_Array, _Array, _Array]:
     """Returns what twice the negative log-likelihood is made of, a record.
 
     With the inverse covariance [[A, C], [C', B]] of a pair z, w with means m, n, it is (z - m)' A (z - m) + (w - n)' B (w - n)
     + 2 (z - m)' C (w - n), and z is U y of what is seen, y, U one of `SIGNED`.
+
+    Args:
+      records: float32[size * size, 3, N].
+      public: float32[size * size, 3, M].
+      size: pixels a side.
 
     Returns:
       own: float64[8, size * size, 48], the terms with z alone, for each direction of w.
@@ -96,8 +103,7 @@ def _terms(records: np.ndarray, public: np.ndarray, size: int) -> tuple[_Array, 
     overall = public.mean((0, 2))
     means = ((public.sum(2) + _TRUST * overall) / (public.shape[2] + _TRUST)).astype(np.float64)
     public = public - means[:, :, np.newaxis].astype(np.float32)
-    seen, count = records.mean(2).astype(np.float64), records.shape[2]
-    squares = (records @ records.transpose(0, 2, 1)).astype(np.float64) / count
+    seen, squares = records.mean(2).astype(np.float64), _second_moment(records, records)
     own, crosses = np.zeros((8, size * size, 48)), np.zeros((8, size * size, 9))
     pairs = np.zeros((8, 48, 48, 9))
     for step in range(4):
@@ -107,17 +113,37 @@ def _terms(records: np.ndarray, public: np.ndarray, size: int) -> tuple[_Array, 
         # The rounding to whole levels, and more: a few public images may not fill all six dimensions.
         inverse = np.linalg.inv(covariance + np.eye(6))
         a, c, b = inverse[:3, :3], inverse[:3, 3:], inverse[3:, 3:]
-        cross = (records[here] @ records[there].transpose(0, 2, 1)).astype(np.float64) / count
-        for one, other, direction, weight, mixed, moment in (
+        cross = _second_moment(records[here], records[there])
+        for pixels, neighbours, direction, weight, mixed, moment in (
             (here, there, step, a, c, cross),
             (there, here, step + 4, b, c.T, cross.transpose(0, 2, 1)),
         ):
-            pull = means[one] @ weight + means[other] @ mixed.T
-            quadratic = np.einsum("aij,ejk,alk,il->ea", SIGNED, squares[one], SIGNED, weight, optimize=True)
-            own[direction, one] = quadratic - 2 * np.einsum("aij,ej,ei->ea", SIGNED, seen[one], pull, optimize=True)
-            crosses[direction, one] = moment.reshape(-1, 9)
-            pairs[direction] = 2 * np.einsum("aij,il,blk->abjk", SIGNED, mixed, SIGNED, optimize=True).reshape(48, 48, 9)
+            pull = means[pixels] @ weight + means[neighbours] @ mixed.T
+            own[direction, pixels] = _own(squares[pixels], seen[pixels], weight, pull)
+            crosses[direction, pixels] = moment.reshape(-1, 9)
+            # z' C w = y' (U' C V) x, where w is V x.
+            pairs[direction] = 2 * (_TRANSPOSED[:, np.newaxis] @ mixed @ SIGNED).reshape(48, 48, 9)
     return own, crosses, pairs
+
+
+def _second_moment(values: npt.NDArray[np.float32], others: npt.NDArray[np.float32]) -> _Array:
+    """Returns float64[P, 3, 3], the mean over records of the products of float32[P, 3, N] and float32[P, 3, N]."""
+    return (values @ others.transpose(0, 2, 1)).astype(np.float64) / values.shape[2]
+
+
+def _own(squares: _Array, seen: _Array, weight: _Array, pull: _Array) -> _Array:
+    """Returns float64[P, 48], the terms z' A z - 2 p' z of each pixel, z = U y, for each U of `SIGNED`.
+
+    Args:
+      squares: float64[P, 3, 3], the mean of y y'.
+      seen: float64[P, 3], the mean of y.
+      weight: float64[3, 3], A.
+      pull: float64[P, 3], p.
+    """
+    # z' A z = y' (U' A U) y, and a form y' Q y is the sum of the products of the entries of Q and of y y'.
+    forms = _TRANSPOSED @ weight @ SIGNED
+    pulled = pull[:, :, np.newaxis] * seen[:, np.newaxis, :]
+    return squares.reshape(-1, 9) @ forms.reshape(48, 9).T - 2 * pulled.reshape(-1, 9) @ SIGNED.reshape(48, 9).T
 
 
 def _places(size: int, down: int, right: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -137,11 +163,11 @@ def _neighbour(steps, size, pixel, direction):
 @jit
 def _add(energy, own, crosses, pairs, pixel, direction, label):
     """Adds to each of a pixel's 48 energies what a neighbour with a label in a direction makes of it."""
-    for one in range(len(energy)):
-        total = own[direction, pixel, one]
+    for candidate in range(len(energy)):
+        total = own[direction, pixel, candidate]
         for k in range(9):
-            total += pairs[direction, one, label, k] * crosses[direction, pixel, k]
-        energy[one] += total
+            total += pairs[direction, candidate, label, k] * crosses[direction, pixel, k]
+        energy[candidate] += total
 
 
 @jit

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.cluster import hierarchy
 
+from tfdeid.attack.attackers.quantile import match_quantiles
+from tfdeid.attack.base import Attacker, Recovery, View
 from tfdeid.attack.edges import Profiles
+from tfdeid.attack.features import features_of
 from tfdeid.attack.path import likeliest_curve
-from tfdeid.attack.quantile import match_quantiles
-from tfdeid.attack.view import RECORDS, Recovery, View
 from tfdeid.attack.warp import Curve, Warp, undo_all
 from tfdeid.deidentifier import DeidConfig
 
@@ -24,30 +25,31 @@ _LEVEL = 2.0
 _ROUNDS = 20
 
 
-class Lattice:
+class Lattice(Attacker):
     """Peaks of the edge profiles, found in one pass for all entries: each near a peak, gaps as the cipher makes them."""
 
-    name, knows, num_pairs = "lattice", RECORDS, 0
+    name = "lattice"
     about = "finds the table's entries where the edges of many records pile up, and undoes the warp"
+    is_given_to_linkers = True
 
     def suits(self, config: DeidConfig) -> bool:
         return config.scheme == "structural"
 
     def __call__(self, view: View) -> Recovery:
-        found, before = view.edges, view.expected_edges
-        warps: list[Warp] = [Warp.identity()] * len(view.records)
-        groups = together(found, view.config)
+        features = features_of(view)
+        warps = [Warp.identity()] * len(view.records)
+        groups = group_by_table(features.edges, view.config)
         for numbers in groups:
-            warp = read_lattice(Profiles(found.x[numbers], found.y[numbers]), before, view.config)
+            warp = read_lattice(features.edges.of(numbers), features.expected_edges, view.config)
             for number in numbers:
                 warps[number] = warp
         note = f"{len(groups):,} groups of records" if len(groups) > 1 else ""
-        return Recovery(undo_all(warps, view.cleaned), warps, note)
+        return Recovery(undo_all(warps, features.cleaned), warps, note)
 
 
-def together(found: Profiles, config: DeidConfig) -> list[npt.NDArray[np.intp]]:
+def group_by_table(edges: Profiles, config: DeidConfig) -> list[npt.NDArray[np.intp]]:
     """Returns the numbers of the records that seem to have one table each: all, clusters for a pool, or every one by itself."""
-    count = len(found.x)
+    count = len(edges.x)
     if config.key_scope == "dataset":
         return [np.arange(count)]
     if config.key_scope == "image":
@@ -55,7 +57,7 @@ def together(found: Profiles, config: DeidConfig) -> list[npt.NDArray[np.intp]]:
     tables = min(int(config.key_scope.partition(":")[2]), count)
     # Single records have no edges in most places, which says nothing; hence the floor, two thirds of the mean.
     floor = 2 / 3 / (config.output_size - 1)
-    sharp = [np.apply_along_axis(_above_level, 1, profile, config, floor) for profile in found]
+    sharp = [np.apply_along_axis(_above_level, 1, profile, config, floor) for profile in edges]
     features = sharp[0] + sharp[1] if config.axes == "shared" else np.concatenate(sharp, axis=1)
     cluster = spherical_k_means(features, tables)
     return [numbers for k in range(tables) if (numbers := np.flatnonzero(cluster == k)).size]
@@ -77,16 +79,16 @@ def spherical_k_means(features: Curve, count: int) -> npt.NDArray[np.intp]:
     return cluster
 
 
-def read_lattice(found: Profiles, before: tuple[Curve, Curve], config: DeidConfig) -> Warp:
+def read_lattice(edges: Profiles, before: tuple[Curve, Curve], config: DeidConfig) -> Warp:
     """Returns the warp of records that share one.
 
     Args:
-      found: the edges of the records.
+      edges: of the records.
       before: what `expected` returns.
       config: what was done; with shared axes both profiles speak for one table.
     """
-    near = match_quantiles(found, before, config)
-    sharp = [_sharpness(profile.mean(0), config) for profile in found]
+    near = match_quantiles(edges, before, config)
+    sharp = [_sharpness(profile.mean(0), config) for profile in edges]
     if config.axes == "shared":
         curve = _fit(sharp[0] + sharp[1], near.x, config)
         return Warp(curve, curve)

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfdeid.attack.base import Attacker, Image, Recovery, View
 from tfdeid.attack.unstretch import restretch, unstretch
-from tfdeid.attack.view import RECORDS, Image, Recovery, View
 from tfdeid.deidentifier import DeidConfig
 
 
-class FeatureReconstruction:
+class FeatureReconstruction(Attacker):
     """Gives all values the same leading bit, and paints the mean over the channels, for which their order is of no account."""
 
-    name, knows, num_pairs = "feature_reconstruction", RECORDS, 0
+    name = "feature_reconstruction"
     about = "gives all values the same leading bit, so that negatives no longer matter, and paints the mean over the channels"
+    is_given_to_linkers = True
 
     def suits(self, config: DeidConfig) -> bool:
         return config.scheme == "negative_positive"

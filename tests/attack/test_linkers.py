@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tfdeid.attack import linkage
-from tfdeid.attack.attackers import ATTACKERS, LINKERS
-from tfdeid.attack.evaluate import attack
+from tfdeid.attack.adversaries import ADVERSARIES
+from tfdeid.attack.base import Recovery, View
+from tfdeid.attack.comparing import cosines, keyless
+from tfdeid.attack.engine import attack
 from tfdeid.attack.figures import Estimate, LinkageFigures
-from tfdeid.attack.linkage import Palette, PaletteDistances, keyless
-from tfdeid.attack.view import Recovery, View
+from tfdeid.attack.linkers import palette_distances
+from tfdeid.attack.linkers.palette import Palette
+from tfdeid.attack.linkers.palette_distances import PaletteDistances
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.key import Key
 
@@ -49,7 +51,7 @@ def top1(scores: np.ndarray) -> float:
 @pytest.mark.parametrize("name", UNTRAINED)
 def test_what_was_traced_but_not_moved_is_linked(name, channels):
     images = pictures(COUNT, channels)
-    scores = LINKERS[name]()(view_of(images), images)
+    scores = ADVERSARIES[name]()(view_of(images), images)
     assert scores.shape == (COUNT, COUNT) and scores.dtype == np.float64
     # Four grays are little to tell images apart by, and how far apart they are is less.
     assert top1(scores) >= (0.3 if channels == 1 and name == "palette_distances" else 0.95)
@@ -66,7 +68,7 @@ def test_moved_records_are_linked(name):
 
 @pytest.mark.parametrize("name", UNTRAINED)
 def test_originals_that_are_not_among_the_candidates_are_not_found(name):
-    scores = LINKERS[name]()(view_of(pictures(200)), pictures(200, seed=1))
+    scores = ADVERSARIES[name]()(view_of(pictures(200)), pictures(200, seed=1))
     # Of 200 guesses, one in 200 is right by chance.
     assert top1(scores) < 0.04
 
@@ -83,12 +85,11 @@ def scoring(monkeypatch, score) -> LinkageFigures:
     """Returns the figures of a linker that makes its scores by `score` of those that are 1 for the right one and else 0."""
     case = make_case(pictures(40))  # 36 records and as many candidates.
 
-    class Scoring(LINKERS["hog"]().__class__):
-        def __call__(self, view, candidates):
-            right = [[np.array_equal(candidate, one) for candidate in candidates] for one in case.originals]
-            return score(np.array(right, np.float64))
+    def scores_of(linker, view, candidates):
+        right = [[np.array_equal(candidate, one) for candidate in candidates] for one in case.originals]
+        return score(np.array(right, np.float64))
 
-    monkeypatch.setitem(LINKERS, "hog", Scoring)
+    monkeypatch.setattr(ADVERSARIES["hog"], "__call__", scores_of)
     (found,) = attack(case, ["hog"]).linkages
     return found
 
@@ -153,8 +154,8 @@ def test_distances_of_colors_survive_a_turn_of_the_color_space():
     turned = dataclasses.replace(view, records=np.stack([_turned(record) for record in view.records]))
     assert top1(PaletteDistances()(turned, images)) >= 0.9
     assert top1(Palette()(turned, images)) < 0.2
-    assert top1(LINKERS["color_histogram"]()(turned, images)) < 0.2
-    assert top1(LINKERS["hog"]()(turned, images)) > 0.5
+    assert top1(ADVERSARIES["color_histogram"]()(turned, images)) < 0.2
+    assert top1(ADVERSARIES["hog"]()(turned, images)) > 0.5
 
 
 def bands(*colors: tuple[tuple[int, int, int], int]) -> np.ndarray:
@@ -171,7 +172,7 @@ def test_rare_colours_say_more():
 
 
 def test_distances_may_be_off_by_rounding_and_specks_hardly_count():
-    (rows, areas), (moved, _) = (linkage._profiles(bands(((0, 0, 0), 20), ((red, 0, 0), 12))) for red in (100, 101))
+    (rows, areas), (moved, _) = (palette_distances._distances(bands(((0, 0, 0), 20), ((red, 0, 0), 12))) for red in (100, 101))
     assert list(areas[:3]) == [np.float32(20 / 32), np.float32(12 / 32), 0]
     assert rows[0] @ moved[0] > 0.7
     plain = bands(((0, 0, 0), 16), ((120, 0, 0), 16))
@@ -184,7 +185,7 @@ def test_distances_may_be_off_by_rounding_and_specks_hardly_count():
 
 def test_likeness_is_a_cosine():
     rows = np.array([[3, 4], [0, 0]], np.float32)
-    found = linkage._dot(rows, np.array([[30, 40], [4, -3], [0, 1]], np.float32))
+    found = cosines(rows, np.array([[30, 40], [4, -3], [0, 1]], np.float32))
     np.testing.assert_allclose(found, [[1, 0, 0.8], [0, 0, 0]], atol=1e-6)
 
 
@@ -202,30 +203,24 @@ def test_what_an_attacker_recovered_helps_linkers_of_shapes():
     noise = np.random.RandomState(0).randint(0, 256, view.records.shape, np.uint8)
     blind = dataclasses.replace(view, records=noise)
     for name in ("small_image", "hog"):
-        assert top1(LINKERS[name]()(blind, images)) < 0.2
-        assert top1(LINKERS[name]()(dataclasses.replace(blind, recovered=view.records), images)) > 0.9
+        assert top1(ADVERSARIES[name]()(blind, images)) < 0.2
+        assert top1(ADVERSARIES[name]()(dataclasses.replace(blind, recovered=view.records), images)) > 0.9
 
 
 def test_linkers_get_what_the_best_informed_attacker_made_and_not_a_network(monkeypatch):
-    class Network:
-        name, knows, num_pairs, about = "learned_inversion", "records", 0, ""
+    hog = ADVERSARIES["hog"]
+    link = hog.__call__
 
-        def suits(self, config):
-            return True
-
-        def __call__(self, view):
-            return Recovery(np.zeros_like(view.records))
-
-    class Spy(LINKERS["hog"]().__class__):
-        def __call__(self, view, candidates):
-            given.append(view.recovered)
-            return super().__call__(view, candidates)
+    def spy(linker, view, candidates):
+        given.append(view.recovered)
+        return link(linker, view, candidates)
 
     given: list[np.ndarray] = []
-    monkeypatch.setitem(ATTACKERS, "learned_inversion", Network)
-    monkeypatch.setitem(LINKERS, "hog", Spy)
+    network = ADVERSARIES["learned_inversion"]
+    monkeypatch.setattr(network, "__call__", lambda self, view: Recovery(np.zeros_like(view.records)))
+    monkeypatch.setattr(hog, "__call__", spy)
     case = make_case(pictures(20), dataclasses.replace(CONFIG, scheme="negative_positive", output_size=32))
-    monkeypatch.setattr("tfdeid.attack.evaluate._CANDIDATES", 7)
+    monkeypatch.setattr("tfdeid.attack.linking._CANDIDATES", 7)
     found = attack(case, ["published", "learned_inversion", "key_known", "hog"])
     # Nor what the key gives; and as many records and candidates as are enough.
     assert np.array_equal(given[0], case.view.records[:7]) and found.linkages[0].candidates == 7
@@ -233,7 +228,7 @@ def test_linkers_get_what_the_best_informed_attacker_made_and_not_a_network(monk
 
 def test_linkers_suit_what_they_make_sense_against():
     suited = {
-        scheme: {name for name in UNTRAINED if LINKERS[name]().suits(DeidConfig(scheme=scheme, input_size=48))}
+        scheme: {name for name in UNTRAINED if ADVERSARIES[name]().suits(DeidConfig(scheme=scheme, input_size=48))}
         for scheme in ("structural", "negative_positive", "block_shuffle")
     }
     assert suited["structural"] == set(UNTRAINED)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from tests.attack.made import PUBLISHED, SHOWN, findings, images, linkage, recovery
-from tfdeid.attack import page, sentences
+from tfdeid.attack import attack_html, sentences
+from tfdeid.attack.base import Knowledge
 from tfdeid.attack.figures import Estimate
-from tfdeid.attack.view import KEY
 from tfdeid.image import decode_image
 
 COMMAND = "tfdeid attack --key ~/keys/'a b'"
@@ -52,11 +52,11 @@ def pixels(image: dict[str, str | None]) -> np.ndarray:
 
 
 def read(*recoveries, **changes) -> Reader:
-    return Reader(page.make_page(findings(*recoveries, **changes), COMMAND))
+    return Reader(attack_html.make_page(findings(*recoveries, **changes), COMMAND))
 
 
 def test_the_page_needs_nothing_from_elsewhere():
-    text = page.make_page(findings(PUBLISHED, LATTICE), COMMAND)
+    text = attack_html.make_page(findings(PUBLISHED, LATTICE), COMMAND)
     reader = Reader(text)
     assert text.isascii() and not re.search(
         r"https?:|//|url\(|@import", text.replace("data:image/png;base64", "").split("<main>")[0]
@@ -69,7 +69,7 @@ def test_the_page_needs_nothing_from_elsewhere():
 
 
 def test_pictures_of_each_attacker_and_of_the_best_and_worst_cases():
-    key_known = recovery("key_known", 0.76, KEY, 1.0)
+    key_known = recovery("key_known", 0.76, Knowledge.KEY, 1.0)
     found = read(PUBLISHED, recovery("cleaning", 0.5), LATTICE, key_known)
     alts = [image["alt"] or "" for image in found.all("img")]
     # The sample's row, and one row each of the best and the worst case of `lattice`.
@@ -83,11 +83,11 @@ def test_pictures_of_each_attacker_and_of_the_best_and_worst_cases():
 
 def test_words_tables_and_bars():
     found = findings(PUBLISHED, LATTICE, linkages=(linkage("hog", 0.5),), skipped={"quantile": "makes <no> sense"})
-    reader = Reader(page.make_page(found, COMMAND))
+    reader = Reader(attack_html.make_page(found, COMMAND))
     plain = reader.text.replace("±", "+-")
     for said in (sentences.quotable(found), sentences.threat_model(found), *sentences.leaks(found), *sentences.remarks(found)):
         assert said.replace("`", "") in plain
-    assert COMMAND in reader.text and page.PRIVATE in reader.text and "makes <no> sense" in reader.text
+    assert COMMAND in reader.text and attack_html.PRIVATE in reader.text and "makes <no> sense" in reader.text
     assert len(reader.all("caption")) == len(reader.all("table")) == 2
     assert all(cell["scope"] in ("col", "row") for cell in reader.all("th"))
     bars = [one["aria-label"] for one in reader.all("div") if one.get("role") == "img"]
@@ -98,7 +98,7 @@ def test_names_are_text():
     bad = "x<script>alert('1')</script>\"é`"
     about = {"dataset": bad, "originals": f"folder:{bad}", "deid": {"scheme": bad}}
     odd = recovery("lattice", 0.69, note=bad, about=bad)
-    text = page.make_page(findings(PUBLISHED, odd, about=about, skipped={bad: bad}), f"tfdeid attack --dataset {bad}")
+    text = attack_html.make_page(findings(PUBLISHED, odd, about=about, skipped={bad: bad}), f"tfdeid attack --dataset {bad}")
     reader = Reader(text)
     assert not reader.all("script") and text.isascii()
     assert f"What an attacker recovers of {bad}" in reader.text and f"--dataset {bad}" in reader.text
@@ -126,6 +126,6 @@ def test_the_file_is_for_the_owner_alone(tmp_path):
     path = tmp_path / "attack.html"
     path.write_text("of an earlier attack, and open to all")
     path.chmod(0o644)
-    assert page.write(findings(PUBLISHED), tmp_path, COMMAND) == path
+    assert attack_html.write(findings(PUBLISHED), tmp_path, COMMAND) == path
     assert path.stat().st_mode & 0o777 == 0o600 and path.read_text().startswith("<!DOCTYPE html>")
     assert [one.name for one in tmp_path.iterdir()] == ["attack.html"]
