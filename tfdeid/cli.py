@@ -155,7 +155,9 @@ def _source_deid_key(arguments: argparse.Namespace) -> tuple[SourceConfig | None
     """Returns the source (None where no dataset is named), the values of the section deid, and the key."""
     from tfdeid.data.sources import SourceConfig
 
-    sections = load_config(arguments.config) if arguments.config is not None else {}
+    sections = (
+        load_config(arguments.config, {"source": SourceConfig, "deid": DeidConfig}) if arguments.config is not None else {}
+    )
     source_values, deid_values = dict(sections.get("source", {})), dict(sections.get("deid", {}))
     check_keys("source", source_values, SourceConfig)
     check_keys("deid", deid_values, DeidConfig)

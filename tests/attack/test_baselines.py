@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -12,12 +13,14 @@ from tfdeid import DeidConfig, Key
 from tfdeid.attack.adversaries import ADVERSARIES
 from tfdeid.attack.attackers import block_shuffle, negative_positive
 from tfdeid.attack.attackers.feature_reconstruction import fold
-from tfdeid.attack.base import Knowledge
+from tfdeid.attack.base import Knowledge, View
 from tfdeid.attack.case import make_case
 from tfdeid.attack.engine import attack
 from tfdeid.attack.unstretch import restretch, unstretch
+from tfdeid.errors import DeidError
 from tfdeid.image import resize
 from tfdeid.measure.ssim import ssim
+from tfdeid.schemes.base import Scheme
 from tfdeid.schemes.block_shuffle import BlockShuffle, join_halves, split_halves
 from tfdeid.schemes.negative_positive import NegativePositive
 
@@ -130,3 +133,20 @@ def test_without_public_images_records_are_given_back(tiles, name):
     view = dataclasses.replace(case_of(tiles, name, "dataset", 20).view, public=[])
     found = ADVERSARIES[name]()(view)
     assert found.images is view.records and "public" in found.note
+
+
+class Noise(Scheme):
+    """One that can't be undone."""
+
+    name, about = "noise", "noise that the key draws"
+
+    def __call__(self, image, image_id=None):
+        return image
+
+
+def test_the_key_does_not_undo_what_has_no_inverse():
+    config = types.SimpleNamespace(scheme_class=Noise, scheme="noise")
+    attacker = ADVERSARIES["key_known"]()
+    assert not attacker.suits(config)
+    with pytest.raises(DeidError, match="what the scheme 'noise' does can't be undone"):
+        attacker(View(np.zeros((1, 8, 8, 3), np.uint8), ["0"], config, [], key=KEY))

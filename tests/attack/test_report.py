@@ -119,7 +119,7 @@ def test_the_threat_model_names_what_was_given():
     ],
 )
 def test_what_leaks_by_design(config, there, not_there):
-    said = " ".join(sentences.leaks(findings(leaks=sentences.leaks_of_scheme(config))))
+    said = " ".join(sentences.leaks(findings(leaks=config.scheme_class.leaks(config))))
     assert there in said and not_there not in said
 
 

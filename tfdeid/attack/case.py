@@ -20,7 +20,6 @@ from tfdeid.errors import DeidError, unknown_name, warn
 from tfdeid.image import match_channels
 from tfdeid.key import Key
 from tfdeid.parallel import parallel_map
-from tfdeid.schemes import KEYLESS_SCHEMES
 
 _LEAST = 20
 
@@ -177,7 +176,7 @@ def make_case(
 
 def _checked_key(target: Target, key: Key | None, config: DeidConfig, facts: dict[str, Any]) -> Key:
     """Returns the key of a dataset; raises DeidError if it is another one, or if there is nothing to attack."""
-    if config.scheme in KEYLESS_SCHEMES:
+    if not config.scheme_class.needs_key:
         raise DeidError(f"{target.dataset} is not encrypted (scheme {config.scheme}), so there is nothing to attack.")
     if key is None or key.fingerprint != facts["key_fingerprint"]:
         raise DeidError(

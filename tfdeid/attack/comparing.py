@@ -16,14 +16,13 @@ from tfdeid.attack.base import Image, Scores, View
 from tfdeid.attack.features import features_of
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.parallel import parallel_map
-from tfdeid.schemes import VECTOR_SCHEMES
 
 Feature = npt.NDArray[np.float32]
 
 
 def keyless(config: DeidConfig, images: Sequence[Image]) -> Image:
     """Returns uint8[N, S, S, C], originals put through all of a scheme that needs no key: traced and painted, or resized."""
-    scheme = "vectorized" if config.scheme in VECTOR_SCHEMES else "plain"
+    scheme = "vectorized" if config.scheme_class.traces else "plain"
     return np.stack(parallel_map(Deidentifier(config.with_scheme(scheme)), images))
 
 
@@ -36,7 +35,7 @@ def reduced(image: Image, size: int) -> Image:
 
 def without_slivers(view: View) -> Image:
     """Returns the records, cleaned if they were traced."""
-    return features_of(view).cleaned if view.config.scheme in VECTOR_SCHEMES else view.records
+    return features_of(view).cleaned if view.config.scheme_class.traces else view.records
 
 
 def feature_likeness(feature: Callable[[Image], Feature], view: View, candidates: Sequence[Image]) -> Scores:

@@ -11,6 +11,7 @@ from tfdeid.attack.cleaning import clean_all, recolor
 from tfdeid.attack.edges import Profiles, expected, profiles
 from tfdeid.attack.warp import Curve
 from tfdeid.deidentifier import DeidConfig
+from tfdeid.schemes.structural.options import StructuralOptions
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -32,8 +33,9 @@ class Features:
     @functools.cached_property
     def cleaned(self) -> Image:
         """The records without slivers, and with likely colours in place of keyed ones: see `tfdeid.attack.cleaning`."""
-        cleaned = clean_all(self.records)
-        return recolor(cleaned, self.public) if self.config.colors == "keyed" else cleaned
+        cleaned, options = clean_all(self.records), self.config.options
+        keyed = isinstance(options, StructuralOptions) and options.colors == "keyed"
+        return recolor(cleaned, self.public) if keyed else cleaned
 
     @functools.cached_property
     def edges(self) -> Profiles:

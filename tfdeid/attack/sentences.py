@@ -6,7 +6,6 @@ import math
 
 from tfdeid.attack.base import Knowledge
 from tfdeid.attack.figures import JUDGE, Findings, LinkageFigures, RecoveryFigures, highest_ssim
-from tfdeid.deidentifier import DeidConfig
 from tfdeid.measure.measures import RECOGNISED
 
 # What rounds to nothing at the two decimals that sentences give.
@@ -60,36 +59,6 @@ def threat_model(findings: Findings) -> str:
         candidates = max(figures.candidates for figures in findings.linkages)
         parts.append(f"Linkers have {candidates:,} originals, in an order that says nothing, and look for that of each record.")
     return " ".join(parts)
-
-
-_OWN_COLORS = "The colours of the traced paths, unchanged, and roughly how much of the image each covers."
-_KEYED_COLORS = "What is lighter and what is darker, in a few levels: the colours are the key's, their order is not secret."
-_WARPED_LAYOUT = "The rough layout: the warp moves and stretches shapes, but what is left of or above another shape stays so."
-_BENT_LAYOUT = "The rough layout: shapes are turned, mirrored, moved and bent, but what lies beside another shape stays so."
-
-
-def leaks_of_scheme(config: DeidConfig) -> list[str]:
-    """Returns what records show by design, whatever an attacker does."""
-    leaks = {
-        "structural": [
-            _KEYED_COLORS if config.colors == "keyed" else _OWN_COLORS,
-            _BENT_LAYOUT if config.bend else _WARPED_LAYOUT,
-            "The number of paths and the order in which they are painted, where they can be told apart.",
-        ],
-        "negative_positive": [
-            "How far the three values of each pixel are from mid-grey, though not on which side and in which channel.",
-            "The place of every pixel: flat areas and edges stay where they are.",
-        ],
-        "block_shuffle": [
-            "Which blocks of 4 x 4 pixels are equal, and so flat areas and the rough layout.",
-            "The half-bytes of each block, but for their order and for reversal.",
-        ],
-    }.get(config.scheme, [])
-    if config.key_scope == "dataset":
-        warp = "warp, on both axes" if config.axes == "shared" else "warp of each axis"
-        what = warp if config.scheme == "structural" else "mask"
-        leaks.append(f"All records have the same {what}: what is learned from some of them holds for the others.")
-    return leaks
 
 
 def leaks(findings: Findings) -> list[str]:

@@ -14,7 +14,6 @@ from tfdeid.attack.comparing import keyless, reduced
 from tfdeid.attack.shadow_keys import shadow_deidentifier, shadow_key
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.parallel import parallel_map
-from tfdeid.schemes import VECTOR_SCHEMES
 
 # Networks see images at this size.
 SIZE = 64
@@ -58,7 +57,7 @@ def seen(records: Image, config: DeidConfig) -> Image:
       records: uint8[N, S, S, C].
       config: what was done.
     """
-    if config.scheme not in VECTOR_SCHEMES:
+    if not config.scheme_class.traces:
         return np.tile(reduce_all(list(records)), (1, 1, 1, 2))
 
     def with_opened(record: Image) -> Image:

@@ -12,14 +12,12 @@ from tfdeid.attack.case import Case
 from tfdeid.attack.checks import check_array, check_numbers
 from tfdeid.attack.cleaning import clean_all
 from tfdeid.attack.figures import JUDGE, Estimate, Findings, LinkageFigures, RecoveryFigures
-from tfdeid.attack.sentences import leaks_of_scheme
-from tfdeid.attack.warp import true_warps
+from tfdeid.attack.warp import true_warps, warps_positions
 from tfdeid.deidentifier import Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.image import resize
 from tfdeid.measure.ssim import ssim
 from tfdeid.parallel import parallel_map
-from tfdeid.schemes import VECTOR_SCHEMES
 
 # Records that pictures show: drawn ones, and of each attacker the best and the worst.
 _SHOWN = 4
@@ -42,7 +40,7 @@ class Truth:
         prepare, size = Deidentifier(config.with_scheme("plain")).prepare, view.records.shape[1]
         self._originals = np.stack([resize(prepare(image), size) for image in case.originals])
         ceiling = cleaned = self._originals
-        self._traced = config.scheme in VECTOR_SCHEMES
+        self._traced = config.scheme_class.traces
         if self._traced:
             vectorize = Deidentifier(config.with_scheme("vectorized"))
             ceiling = np.stack(parallel_map(vectorize, case.originals))
@@ -51,7 +49,7 @@ class Truth:
         self.published = Estimate.of(self._ssim(view.records))
         # Before the attackers, so that a judge that is none costs no minutes.
         self.plain_accuracy = self._accuracy(self._originals)
-        self._warps = true_warps(config, case.key, view.ids) if config.scheme == "structural" and case.key else None
+        self._warps = true_warps(config, case.key, view.ids) if case.key and warps_positions(config) else None
         drawn = np.random.RandomState(view.seed).choice(len(view.records), min(_SHOWN, len(view.records)), replace=False)
         self._sample = sorted(map(int, drawn))
 
@@ -124,7 +122,7 @@ class Truth:
             records={number: view.records[number] for number in shown},
             failed={**failed, **self._failed},
             traced=self._traced,
-            leaks=leaks_of_scheme(view.config),
+            leaks=view.config.scheme_class.leaks(view.config),
             unlabelled=len(self._labels) - len(known),
             unlabelled_public=sum(label < 0 for label in view.public_labels),
         )

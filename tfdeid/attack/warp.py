@@ -63,6 +63,11 @@ def undo_all(warps: Sequence[Warp], images: Image) -> Image:
     return np.stack(parallel_map(Warp.undo, warps, images))
 
 
+def warps_positions(config: DeidConfig) -> bool:
+    """Returns whether records are warped by tables of positions."""
+    return issubclass(config.scheme_class, Structural)
+
+
 def true_warps(config: DeidConfig, key: Key, ids: Sequence[str]) -> list[Warp]:
     """Returns the warp of each record under a key; the same object where records share it. It is as good as the key."""
     with warnings.catch_warnings():

@@ -220,12 +220,11 @@ class Workshop:
         }
 
     def _deid_options(self, part: Training, data: pathlib.Path) -> list[str]:
-        fields = {field.name: getattr(part.deid, field.name) for field in dataclasses.fields(part.deid)}
         options = [f"--config={part.config}"] if part.config else [f"--dataset={part.dataset}"]
         options += [f"--data_dir={self._data_dir}"] if self._data_dir else []
         options += [f"--limit={part.limit}"] if part.limit else []
         options += [f"--output_dir={data}", f"--key={self._key_reference}", "--mode=resume"]
-        options += [f"--{name}={value}" for name, value in fields.items() if value != getattr(DeidConfig, name)]
+        options += [f"--{name}={value}" for name, value in part.deid.essentials().items()]
         return [*options, "--direct_running_mode=multi_processing", "--direct_num_workers=0"]
 
     def _call(self, module: str, *options: str) -> None:

@@ -18,9 +18,10 @@ from tfdeid.attack.base import Attacker, Image, Recovery, View
 from tfdeid.attack.half_bytes import MIDDLE, Halves, Likeness, Order
 from tfdeid.attack.public import MIN_PUBLIC, NO_PUBLIC, some_public
 from tfdeid.attack.unstretch import restretch, unstretch
-from tfdeid.deidentifier import BLOCK, DeidConfig
+from tfdeid.deidentifier import DeidConfig
 from tfdeid.parallel import parallel_map
-from tfdeid.schemes.block_shuffle import join_halves, split_halves
+from tfdeid.schemes.block_shuffle import BLOCK, join_halves, split_halves
+from tfdeid.schemes.block_shuffle import BlockShuffle as BlockShuffleScheme
 
 _NUM_PUBLIC = 1000
 # Records that a mask for all is found from.
@@ -42,7 +43,7 @@ class BlockShuffle(Attacker):
     is_given_to_linkers = True
 
     def suits(self, config: DeidConfig) -> bool:
-        return config.scheme == "block_shuffle"
+        return issubclass(config.scheme_class, BlockShuffleScheme)
 
     def __call__(self, view: View) -> Recovery:
         if len(view.public) < MIN_PUBLIC:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tfdeid.attack.base import Attacker, Image, Knowledge, Recovery, View
 from tfdeid.attack.features import features_of
-from tfdeid.attack.warp import Curve, Warp, undo_all
+from tfdeid.attack.warp import Curve, Warp, undo_all, warps_positions
 from tfdeid.deidentifier import DeidConfig
 
 # Two colours that no sliver has.
@@ -22,7 +22,7 @@ class ChosenPlaintext(Attacker):
 
     def suits(self, config: DeidConfig) -> bool:
         # Where images differ in their warps, what an id gave away says nothing of the others.
-        return config.scheme == "structural" and config.key_scope == "dataset" and not config.bend
+        return warps_positions(config) and config.key_scope == "dataset" and not config.bend
 
     def __call__(self, view: View) -> Recovery:
         x = self._read(view, upright=True)

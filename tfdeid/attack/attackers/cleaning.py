@@ -6,7 +6,6 @@ from tfdeid.attack.base import Attacker, Recovery, View
 from tfdeid.attack.features import features_of
 from tfdeid.attack.warp import Warp
 from tfdeid.deidentifier import DeidConfig
-from tfdeid.schemes import VECTOR_SCHEMES
 
 
 class Cleaning(Attacker):
@@ -18,7 +17,7 @@ class Cleaning(Attacker):
     column = "cleaned"
 
     def suits(self, config: DeidConfig) -> bool:
-        return config.scheme in VECTOR_SCHEMES
+        return config.scheme_class.traces
 
     def __call__(self, view: View) -> Recovery:
         return Recovery(features_of(view).cleaned, [Warp.identity()] * len(view.records))

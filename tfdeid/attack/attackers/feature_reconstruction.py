@@ -12,6 +12,7 @@ import numpy as np
 from tfdeid.attack.base import Attacker, Image, Recovery, View
 from tfdeid.attack.unstretch import restretch, unstretch
 from tfdeid.deidentifier import DeidConfig
+from tfdeid.schemes.negative_positive import NegativePositive
 
 
 class FeatureReconstruction(Attacker):
@@ -22,7 +23,7 @@ class FeatureReconstruction(Attacker):
     is_given_to_linkers = True
 
     def suits(self, config: DeidConfig) -> bool:
-        return config.scheme == "negative_positive"
+        return issubclass(config.scheme_class, NegativePositive)
 
     def __call__(self, view: View) -> Recovery:
         bright = bool(view.public) and float(np.mean([image.mean() for image in view.public])) > 127.5

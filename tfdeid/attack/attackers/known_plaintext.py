@@ -12,7 +12,7 @@ from tfdeid.attack.cleaning import clean
 from tfdeid.attack.edges import profiles
 from tfdeid.attack.features import features_of
 from tfdeid.attack.path import likeliest_curve
-from tfdeid.attack.warp import Curve, Warp, undo_all
+from tfdeid.attack.warp import Curve, Warp, undo_all, warps_positions
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.image import to_grayscale
 
@@ -32,7 +32,7 @@ class KnownPlaintext(Attacker):
 
     def suits(self, config: DeidConfig) -> bool:
         # Where each image has its own warp, what a pair gave away says nothing of the others.
-        return config.scheme == "structural" and config.key_scope != "image" and not config.bend
+        return warps_positions(config) and config.key_scope != "image" and not config.bend
 
     def __call__(self, view: View) -> Recovery:
         cleaned = features_of(view).cleaned

@@ -14,7 +14,7 @@ from tfdeid.attack.base import Attacker, Recovery, View
 from tfdeid.attack.edges import Profiles
 from tfdeid.attack.features import features_of
 from tfdeid.attack.path import likeliest_curve
-from tfdeid.attack.warp import Curve, Warp, undo_all
+from tfdeid.attack.warp import Curve, Warp, undo_all, warps_positions
 from tfdeid.deidentifier import DeidConfig
 
 # Positions that are tried, a pixel of the record.
@@ -33,7 +33,7 @@ class Lattice(Attacker):
     is_given_to_linkers = True
 
     def suits(self, config: DeidConfig) -> bool:
-        return config.scheme == "structural"
+        return warps_positions(config)
 
     def __call__(self, view: View) -> Recovery:
         features = features_of(view)

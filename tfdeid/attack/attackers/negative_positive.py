@@ -18,6 +18,7 @@ from tfdeid.attack.unstretch import restretch, unstretch
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.parallel import parallel_map
 from tfdeid.schemes.jit import jit
+from tfdeid.schemes.negative_positive import NegativePositive as NegativePositiveScheme
 
 _Array = npt.NDArray[np.float64]
 
@@ -38,7 +39,7 @@ class NegativePositive(Attacker):
     is_given_to_linkers = True
 
     def suits(self, config: DeidConfig) -> bool:
-        return config.scheme == "negative_positive"
+        return issubclass(config.scheme_class, NegativePositiveScheme)
 
     def __call__(self, view: View) -> Recovery:
         if len(view.public) < MIN_PUBLIC:

@@ -7,7 +7,7 @@ import numpy as np
 from tfdeid.attack.base import Attacker, Recovery, View
 from tfdeid.attack.edges import Profiles, centres, cumulated
 from tfdeid.attack.features import features_of
-from tfdeid.attack.warp import Curve, Warp, undo_all
+from tfdeid.attack.warp import Curve, Warp, undo_all, warps_positions
 from tfdeid.deidentifier import DeidConfig
 
 _DOUBT = 3
@@ -21,7 +21,7 @@ class Quantile(Attacker):
     is_given_to_linkers = True
 
     def suits(self, config: DeidConfig) -> bool:
-        return config.scheme == "structural"
+        return warps_positions(config)
 
     def __call__(self, view: View) -> Recovery:
         features = features_of(view)

@@ -10,7 +10,7 @@ from scipy import ndimage
 from tfdeid.attack.base import Image, Linker, Scores, View
 from tfdeid.attack.comparing import Feature, cosines, keyless, of_each, without_slivers
 from tfdeid.deidentifier import DeidConfig
-from tfdeid.schemes import VECTOR_SCHEMES
+from tfdeid.schemes.negative_positive import NegativePositive
 
 _BINS, _GRAY_BINS = 8, 32
 
@@ -22,11 +22,11 @@ class ColorHistogram(Linker):
     about = "compares how much of each colour there is"
 
     def suits(self, config: DeidConfig) -> bool:
-        return config.scheme in VECTOR_SCHEMES or config.scheme == "negative_positive"
+        return config.scheme_class.traces or issubclass(config.scheme_class, NegativePositive)
 
     def __call__(self, view: View, candidates: Sequence[Image]) -> Scores:
         records, originals = without_slivers(view), keyless(view.config, candidates)
-        if view.config.scheme == "negative_positive":
+        if issubclass(view.config.scheme_class, NegativePositive):
             records, originals = of_each(_unordered, records), of_each(_unordered, originals)
         # The root makes the cosine Bhattacharyya's coefficient.
         return cosines(np.sqrt(of_each(_histogram, records)), np.sqrt(of_each(_histogram, originals)))

@@ -11,8 +11,8 @@ from tfdeid.attack.base import Image, Linker, Scores, View
 from tfdeid.attack.comparing import color_codes
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.parallel import parallel_map
-from tfdeid.schemes import VECTOR_SCHEMES
 from tfdeid.schemes.structural import trace_options, vectorize
+from tfdeid.schemes.structural.options import TracingOptions
 
 
 class Palette(Linker):
@@ -22,10 +22,10 @@ class Palette(Linker):
     about = "looks for the exact colours that tracing the original gives"
 
     def suits(self, config: DeidConfig) -> bool:
-        return config.scheme in VECTOR_SCHEMES
+        return issubclass(config.scheme_class.Options, TracingOptions)
 
     def __call__(self, view: View, candidates: Sequence[Image]) -> Scores:
-        options = trace_options(view.config.preset, seed=view.config.seed)
+        options = trace_options(view.config.options.preset, seed=view.config.options.seed)
         palettes = [color_codes(vectorize(image, options).colors[None, :, :3]) for image in candidates]
         known = np.unique(np.concatenate(palettes))
         has = np.stack([np.isin(known, palette) for palette in palettes]).astype(np.float64)

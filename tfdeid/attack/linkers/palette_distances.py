@@ -11,7 +11,6 @@ from tfdeid.attack.base import Image, Linker, Scores, View
 from tfdeid.attack.comparing import Feature, color_codes, keyless
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.parallel import parallel_map
-from tfdeid.schemes import VECTOR_SCHEMES
 
 # Tracing leaves at most 16 colours in most presets; beyond these, most are blends of two along an edge.
 _COLORS = 16
@@ -26,7 +25,7 @@ class PaletteDistances(Linker):
     about = "compares how far apart the colours are, which turning and mirroring the colour space leaves alone"
 
     def suits(self, config: DeidConfig) -> bool:
-        return config.scheme in VECTOR_SCHEMES
+        return config.scheme_class.traces
 
     def __call__(self, view: View, candidates: Sequence[Image]) -> Scores:
         originals = parallel_map(_distances, keyless(view.config, candidates))
