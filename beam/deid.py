@@ -21,7 +21,6 @@ from beam.output import decide, write_errors
 from beam.progress import Progress
 from beam.shards import find_changed, finish_dataset, total
 from tfdeid.commandline import absolute, absolute_dataset, absolute_key
-from tfdeid.data.locate import check_utf8, default_data_dir, folder_path
 from tfdeid.data.metadata import is_complete, name_default_config
 from tfdeid.data.naming import dataset_name
 from tfdeid.data.shard_report import read_reports
@@ -30,6 +29,7 @@ from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.files import lock
 from tfdeid.key import Key
+from tfdeid.paths import check_utf8, default_data_dir, folder_path
 from tfdeid.redaction import shown
 from tfdeid.terminal import divert_stderr, import_tensorflow, run_command
 

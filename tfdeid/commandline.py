@@ -6,8 +6,8 @@ import os
 import pathlib
 import shlex
 
-from tfdeid.data.locate import folder_path, local_path
 from tfdeid.errors import DeidError
+from tfdeid.paths import folder_path, local_path
 
 _KEY_KINDS = ("env:", "gcp-secret:")
 
@@ -21,7 +21,7 @@ def absolute(path: str | os.PathLike[str]) -> str:
     """Returns a path as it is written from every folder; what has a scheme (gs://) is left as it is.
 
     Raises:
-      DeidError: as for `tfdeid.data.locate.folder_path`.
+      DeidError: as for `tfdeid.paths.folder_path`.
     """
     return os.fspath(folder_path(path, "path"))
 

@@ -21,9 +21,9 @@ from PIL import Image
 
 from tfdeid import image
 from tfdeid.data.example import Example
-from tfdeid.data.locate import folder_path
 from tfdeid.errors import DeidError, ImageError
 from tfdeid.files import file_size, is_remote
+from tfdeid.paths import folder_path
 
 _SPLIT_NAMES = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
 _HEAD = 1 << 16

@@ -7,9 +7,10 @@ from typing import Any
 
 from etils import epath
 
-from tfdeid.data.locate import MissingDatasetError, check_utf8, dataset_folder, default_data_dir, open_folder
+from tfdeid.data.locate import MissingDatasetError, dataset_folder, open_folder
 from tfdeid.data.naming import SUFFIX, making_command
 from tfdeid.errors import DeidError
+from tfdeid.paths import check_utf8, default_data_dir
 
 # Of the arguments of tfds.load, those about making a dataset: here it is made already.
 _OF_MAKING = ("download", "download_and_prepare_kwargs")
