@@ -15,8 +15,9 @@ from etils import epath
 from tqdm import tqdm
 
 from tfdeid.attack.command import add_attack
-from tfdeid.commandline import absolute, absolute_dataset, absolute_key, command, writable_folder
+from tfdeid.commandline import absolute, absolute_key, command, writable_folder
 from tfdeid.config import check_keys, load_config
+from tfdeid.data.sources import absolute_dataset
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.files import write_text

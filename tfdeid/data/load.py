@@ -29,7 +29,7 @@ def load(name: epath.PathLike, **kwargs: Any) -> Any:
     Raises:
       DeidError: there is no such dataset (the message names the command that makes it), or it is in ArrayRecord.
     """
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets as tfds  # Late: takes seconds.
 
     builder = open_builder(name, kwargs.pop("data_dir", None))
     if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
@@ -50,7 +50,7 @@ def data_source(name: epath.PathLike, **kwargs: Any) -> Any:
     Raises:
       DeidError: there is no such dataset, or it is in TFRecord, which has no random access.
     """
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets as tfds  # Late: takes seconds.
 
     builder = open_builder(name, kwargs.pop("data_dir", None))
     if builder.info.file_format != tfds.core.FileFormat.ARRAY_RECORD:

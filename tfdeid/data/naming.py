@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from etils import epath
 
-from tfdeid.commandline import absolute, absolute_dataset, command
+from tfdeid.commandline import absolute, command
 from tfdeid.config import experiment_on
+from tfdeid.data.sources import SourceConfig, absolute_dataset
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError
 
@@ -64,7 +65,8 @@ def class_names(names: Iterable[str]) -> list[str]:
 
 def _class_like(name: str) -> str:
     escaped = "".join(
-        one.encode("unicode_escape").decode() if unicodedata.category(one) in _UNWRITABLE else one for one in name.strip()
+        letter.encode("unicode_escape").decode() if unicodedata.category(letter) in _UNWRITABLE else letter
+        for letter in name.strip()
     )
     return escaped or "unnamed"
 
@@ -103,7 +105,7 @@ def making_command(name: str, data_dir: object = None, of: tuple[str, str | None
     words: list[str] = []
     if experiment:
         words += ["--config", f"configs/{experiment}"]
-    elif of is not None or source != "lfw_subset":
+    elif of is not None or source != SourceConfig.dataset:
         words += ["--dataset", source if of is None else absolute_dataset(of[0])]
     if not experiment:
         words += [word for field, value in _deid_fields(config).items() for word in (f"--{field}", value)]
@@ -122,9 +124,9 @@ def _deid_fields(config: str) -> dict[str, str]:
     fields = re.fullmatch(rf"(?P<scheme>[a-z_]+?)_(?P<input_size>\d+)_(?P<output_size>\d+)(?P<rest>(_({others}).+)*)", config)
     if not fields:
         return {}
-    found = {name: fields[name] for name in ("scheme", "input_size", "output_size")}
+    values = {name: fields[name] for name in ("scheme", "input_size", "output_size")}
     rest = re.split(rf"_({others})", fields["rest"])[1:]
-    found |= dict(zip(rest[::2], rest[1::2], strict=True))
+    values |= dict(zip(rest[::2], rest[1::2], strict=True))
     # A name says 1 for true, and TFDS's alphabet has no colon for pool:64.
     spelled = {name: ("1", "true") for name in ("grayscale", "bend")} | {"key_scope": ("pool", "pool:")}
-    return {name: value.replace(*spelled[name]) if name in spelled else value for name, value in found.items()}
+    return {name: value.replace(*spelled[name]) if name in spelled else value for name, value in values.items()}
