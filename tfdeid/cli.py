@@ -15,13 +15,14 @@ from etils import epath
 from tqdm import tqdm
 
 from tfdeid.attack.command import add_attack
-from tfdeid.commandline import absolute, absolute_dataset, absolute_key, command, writable_folder
+from tfdeid.commandline import absolute, absolute_key, command, writable_folder
 from tfdeid.config import check_keys, load_config
-from tfdeid.data.locate import local_path
+from tfdeid.data.sources import absolute_dataset
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.files import write_text
 from tfdeid.key import Key, default_key_path
+from tfdeid.paths import local_path
 from tfdeid.redaction import looks_like_key
 from tfdeid.terminal import import_tensorflow, run_command
 

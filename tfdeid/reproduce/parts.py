@@ -14,13 +14,13 @@ from etils import epath
 from tqdm import tqdm
 
 from tfdeid.commandline import absolute, absolute_key, command
-from tfdeid.data.locate import folder_path
 from tfdeid.data.naming import dataset_name
 from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.deidentifier import ALGORITHM_VERSION, DeidConfig
 from tfdeid.errors import DeidError
 from tfdeid.files import write_text
 from tfdeid.key import Key
+from tfdeid.paths import folder_path
 
 Result = dict[str, float]
 
