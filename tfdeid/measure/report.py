@@ -16,9 +16,12 @@ from etils import epath
 from tfdeid.files import write_text
 from tfdeid.measure.measures import MEASURES, RECOGNISED
 from tfdeid.measure.sweep import Sweep
+from tfdeid.tables import aligned
 
 Paper = Callable[[int], dict[str, float]]
 TITLES = {"ssim_vec": "SSIM_Vec", "ssim_dei": "SSIM_Dei", "ssim_pos": "SSIM_Pos", "l2": "L2", "di": "DI", "sdim": "SDIM"}
+# Room for a size, and for two figures below zero with a stroke between.
+_WIDTHS = (5, *[17] * len(MEASURES))
 
 
 def rows(found: Sweep, paper: Paper | None = None) -> list[dict[str, Any]]:
@@ -39,25 +42,30 @@ def rows(found: Sweep, paper: Paper | None = None) -> list[dict[str, Any]]:
 
 def table(found: Sweep, paper: Paper | None = None) -> str:
     """Returns the table for a terminal. With the paper's figures, each of ours has the paper's behind a stroke."""
-    width = 18
-    lines = [f"{'size':>5}" + "".join(f"{TITLES[name]:>{width}}" for name in MEASURES)]
+    cells, marks = [["size", *(TITLES[name] for name in MEASURES)]], [""]
     for row in rows(found, paper):
-        cells = []
-        for name in MEASURES:
-            printed = row.get(f"{name}_paper")
-            beside = f"+-{row[f'{name}_error']:.4f}" if printed is None else f"/ {printed:.4f}"
-            cells.append(f"{row[name]:.4f} {beside}".rjust(width))
-        mark = "  clearly recognised" if row["ssim_dei"] >= RECOGNISED else ""
-        lines.append(f"{row['size']:>5}" + "".join(cells) + ("  <" if row["size"] == found.best else "") + mark)
+        cells.append([str(row["size"]), *(_cell(row, name) for name in MEASURES)])
+        recognised = "  clearly recognised" if row["ssim_dei"] >= RECOGNISED else ""
+        marks.append(("  <" if row["size"] == found.best else "") + recognised)
+    lines = [line + mark for line, mark in zip(_aligned(cells), marks, strict=True)]
     lines.append("ours / the paper's (Table 2)" if paper else "mean +- standard error")
     lines[-1] += f"; < is the lowest SDIM. The paper calls an image clearly recognised at SSIM {RECOGNISED} and above."
     if found.other_keys:
         count = len(next(iter(found.other_keys.values())))
         lines.append(f"over {count} random keys (mean +- standard deviation between keys):")
-        for size in found.measures:
-            spreads = (found.spread(size, name) for name in MEASURES)
-            lines.append(f"{size:>5}" + "".join(f"{f'{mean:.4f} +-{deviation:.4f}':>{width}}" for mean, deviation in spreads))
+        spreads = {size: [found.spread(size, name) for name in MEASURES] for size in found.measures}
+        cells = [[str(size), *(f"{mean:.4f} +-{deviation:.4f}" for mean, deviation in row)] for size, row in spreads.items()]
+        lines += _aligned(cells)
     return "\n".join(lines)
+
+
+def _aligned(cells: list[list[str]]) -> list[str]:
+    return aligned(cells, _WIDTHS, names=0, gap=1)
+
+
+def _cell(row: dict[str, Any], name: str) -> str:
+    printed = row.get(f"{name}_paper")
+    return f"{row[name]:.4f} " + (f"+-{row[f'{name}_error']:.4f}" if printed is None else f"/ {printed:.4f}")
 
 
 def write(found: Sweep, folder: pathlib.Path, about: dict[str, Any], paper: Paper | None = None) -> list[pathlib.Path]:

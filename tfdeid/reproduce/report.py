@@ -18,6 +18,7 @@ from tfdeid.reproduce.run import Figure, Found
 from tfdeid.reproduce.tables import Scale, Table
 from tfdeid.schemes import KEYLESS_SCHEMES
 from tfdeid.schemes.key_space import IMAGES_NOT_KEYS, key_space
+from tfdeid.tables import aligned
 
 _TITLES = {**TITLES, "accuracy": "accuracy, %", "f1": "macro F1", "milliseconds": "ms an image"}
 _TITLES |= {"published": "SSIM published", "best": "best SSIM", "linked": "linked, %", "linked_trained": "by a network, %"}
@@ -29,13 +30,11 @@ def table(found: Found, asked: Table) -> str:
     cells = [["", *(_TITLES[name] for name in asked.columns)]]
     for row in asked.rows:
         cells.append([row.label, *(_cell(name, found[row.label].get(name), row.paper.get(name)) for name in asked.columns)])
-    widths = [max(len(line[k]) for line in cells) for k in range(len(cells[0]))]
-    lines = ["  ".join(f"{cell:{'<' if k == 0 else '>'}{widths[k]}}" for k, cell in enumerate(line)) for line in cells]
     note = "ours / the paper's; " if any(row.paper for row in asked.rows) else ""
     note += "+- is the standard deviation between seeds"
     if "ssim_vec" in asked.columns:
         note += f"; the paper calls an image clearly recognised at SSIM {RECOGNISED} and above"
-    return "\n".join([asked.title, *lines, f"({note})", *remarks(found, asked)])
+    return "\n".join([asked.title, *aligned(cells), f"({note})", *remarks(found, asked)])
 
 
 def remarks(found: Found, asked: Table) -> list[str]:
