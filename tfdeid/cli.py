@@ -185,11 +185,11 @@ def _add_measure(subparsers: argparse._SubParsersAction) -> None:
 
 
 def _measure(arguments: argparse.Namespace) -> int:
-    from tfdeid import paper
     from tfdeid.data.draw import draw_images
     from tfdeid.data.sources import SourceConfig
-    from tfdeid.measure import report
+    from tfdeid.measure import sweep_output
     from tfdeid.measure.sweep import sweep
+    from tfdeid.reproduce import paper
     from tfdeid.schemes.key_space import key_space
 
     source, deid_values, key = _source_deid_key(arguments)
@@ -218,14 +218,14 @@ def _measure(arguments: argparse.Namespace) -> int:
     }
     # Before files are written: if that fails, minutes of work are on the terminal at least.
     print(f"{source.dataset}: {len(images):,} images, key fingerprint {key.fingerprint}")
-    print(report.table(found, printed))
+    print(sweep_output.table(found, printed))
     if is_cifar10 and apart:
         print(f"the paper's Table 2 is not beside it, which has another setting: here it is {apart}")
     sized = dataclasses.replace(config, input_size=found.best)
     print(f"brute-force search at {found.best}: {key_space(sized)}. {key_space(sized).note}")
     print(found.recommendation())
     try:
-        paths = report.write(found, folder, about, printed)
+        paths = sweep_output.write(found, folder, about, printed)
     except OSError as error:
         reason = error.strerror or error
         raise DeidError(f"{arguments.output_dir} can't be written: {reason}. Choose another --output_dir.") from None
@@ -284,10 +284,10 @@ def _add_reproduce(subparsers: argparse._SubParsersAction) -> None:
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:
-    from tfdeid.reproduce import report
-    from tfdeid.reproduce.parts import Workshop
+    from tfdeid.reproduce import table_output
     from tfdeid.reproduce.run import reproduce
     from tfdeid.reproduce.tables import SCALES, make_table
+    from tfdeid.reproduce.workshop import Workshop
 
     if arguments.scale not in SCALES:
         raise unknown_name("scale", arguments.scale, SCALES)
@@ -302,10 +302,10 @@ def _reproduce(arguments: argparse.Namespace) -> int:
             raise DeidError(f"{folder} has none of the parts of {table.name} that this key and --data_dir make.")
     found = reproduce(table, scale, workshop)
     try:
-        paths = report.write(found, table, scale, workshop.folder, {"key_fingerprint": workshop.key.fingerprint})
+        paths = table_output.write(found, table, scale, workshop.folder, {"key_fingerprint": workshop.key.fingerprint})
     except OSError as error:
         raise DeidError(f"{arguments.output_dir} can't be written: {error.strerror}. Choose another --output_dir.") from None
-    print(f"\n{report.table(found, table)}\nwrote {', '.join(map(str, paths))}")
+    print(f"\n{table_output.text(found, table)}\nwrote {', '.join(map(str, paths))}")
     return 0
 
 

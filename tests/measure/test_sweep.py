@@ -15,12 +15,13 @@ import pytest
 from PIL import Image
 
 from tests.conftest import SHARED, absent
-from tfdeid import DeidConfig, DeidError, Key, cli, paper
+from tfdeid import DeidConfig, DeidError, Key, cli
 from tfdeid.cli import main
 from tfdeid.data.sources import SourceConfig
 from tfdeid.image import encode_png
 from tfdeid.measure import Measures, measure
 from tfdeid.measure.sweep import Sweep, sweep
+from tfdeid.reproduce import paper
 
 
 def test_the_papers_table_is_transcribed():
