@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import importlib
 from collections.abc import Sequence
-from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
@@ -14,7 +12,8 @@ from beam.job import FILE_FORMATS
 from tfdeid.data.sources import SourceConfig
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
-from tfdeid.options import make_parser, read_sections
+from tfdeid.options import read_sections
+from tfdeid.parser import DataclassHelp, Parser
 
 MODES = ("fail", "resume", "overwrite")
 # Options that are fields of `SourceConfig`, so that a file may give them too.
@@ -80,7 +79,9 @@ class RunOptions:
             raise DeidError(f"max_failed_ratio must be in [0, 1], max_failed_ratio was {self.max_failed_ratio}.")
 
 
-def parse(argv: Sequence[str] | None) -> tuple[RunOptions, SourceConfig, DeidConfig, list[str]]:
+def parse(
+    argv: Sequence[str] | None, program: str = "python -m beam.deid"
+) -> tuple[RunOptions, SourceConfig, DeidConfig, list[str]]:
     """Reads the command line; values of `--config` are defaults, options on the command line win.
 
     Returns:
@@ -94,7 +95,7 @@ def parse(argv: Sequence[str] | None) -> tuple[RunOptions, SourceConfig, DeidCon
     source_values, deid_values = sections["source"], sections["deid"]
     shared = {name: source_values.pop(name) for name in _OF_SOURCE if name in source_values}
 
-    parser = make_parser("beam.deid", "De-identify an image dataset and write it as a TFDS dataset.", _EXAMPLES)
+    parser = Parser(program, "De-identify an image dataset and write it as a TFDS dataset.", _EXAMPLES, DataclassHelp)
     parser.add_arguments(RunOptions, dest="run", default=RunOptions(**shared))
     parser.add_arguments(DeidConfig, dest="deid", default=DeidConfig(**deid_values))
     parsed, rest = parser.parse_known_args(argv)
@@ -106,7 +107,7 @@ def parse(argv: Sequence[str] | None) -> tuple[RunOptions, SourceConfig, DeidCon
     return run, SourceConfig(**source_values), parsed.deid, rest
 
 
-def _check_beam_options(rest: list[str], ours: argparse.ArgumentParser) -> None:
+def _check_beam_options(rest: list[str], ours: Parser) -> None:
     """Raises DeidError for an option that Beam does not know either; Beam by itself only logs it."""
     from apache_beam.options.pipeline_options import _BeamArgumentParser
 
@@ -116,10 +117,7 @@ def _check_beam_options(rest: list[str], ours: argparse.ArgumentParser) -> None:
         options._add_argparse_args(beams)
     _, unknown = beams.parse_known_args(rest)
     for argument in unknown:
-        if argument.startswith("--"):
-            known: list[Any] = [*ours._option_string_actions, *beams._option_string_actions]
-            raise _unknown_option(argument.split("=")[0], known)
-        raise DeidError(f"unexpected argument {argument!r}. Options are written --name value or --name=value.")
+        raise ours.unknown(argument, beams._option_string_actions)
 
 
 def _import_runner(rest: list[str]) -> None:
@@ -134,9 +132,3 @@ def _import_runner(rest: list[str]) -> None:
             importlib.import_module(name.rpartition(".")[0])
         except ImportError as error:
             raise DeidError(f"the runner {name!r} can't be imported: {error}.") from error
-
-
-def _unknown_option(name: str, known: list[str]) -> DeidError:
-    # Beam has some two hundred options: the nearest is named, the list is left to --help.
-    message = str(unknown_name("option", name, known)).split(" Known:")[0]
-    return DeidError(f"{message} `python -m beam.deid --help` lists all.")
