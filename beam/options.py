@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import importlib
 from collections.abc import Sequence
@@ -14,7 +13,8 @@ from beam.job import FILE_FORMATS
 from tfdeid.data.sources import SourceConfig
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
-from tfdeid.options import add_section, make_parser, read_sections, section_of, unknown_argument
+from tfdeid.options import add_section, read_sections, section_of, unknown_argument
+from tfdeid.parser import DataclassHelp, Parser
 
 _SECTIONS: dict[str, type] = {"source": SourceConfig, "deid": DeidConfig}
 MODES = ("fail", "resume", "overwrite")
@@ -81,7 +81,9 @@ class RunOptions:
             raise DeidError(f"max_failed_ratio must be in [0, 1], max_failed_ratio was {self.max_failed_ratio}.")
 
 
-def parse(argv: Sequence[str] | None) -> tuple[RunOptions, SourceConfig, DeidConfig, list[str]]:
+def parse(
+    argv: Sequence[str] | None, program: str = "python -m beam.deid"
+) -> tuple[RunOptions, SourceConfig, DeidConfig, list[str]]:
     """Reads the command line; values of `--config` are defaults, options on the command line win.
 
     Returns:
@@ -95,7 +97,7 @@ def parse(argv: Sequence[str] | None) -> tuple[RunOptions, SourceConfig, DeidCon
     source_values = sections["source"]
     shared = {name: source_values.pop(name) for name in _OF_SOURCE if name in source_values}
 
-    parser = make_parser("beam.deid", "De-identify an image dataset and write it as a TFDS dataset.", _EXAMPLES)
+    parser = Parser(program, "De-identify an image dataset and write it as a TFDS dataset.", _EXAMPLES, DataclassHelp)
     parser.add_arguments(RunOptions, dest="run", default=RunOptions(**shared))
     add_section(parser, "deid", DeidConfig, sections["deid"])
     parsed, rest = parser.parse_known_args(argv)
@@ -107,7 +109,7 @@ def parse(argv: Sequence[str] | None) -> tuple[RunOptions, SourceConfig, DeidCon
     return run, SourceConfig(**source_values), section_of(parsed, "deid", DeidConfig), rest
 
 
-def _check_beam_options(rest: list[str], ours: argparse.ArgumentParser, sections: dict[str, dict[str, Any]]) -> None:
+def _check_beam_options(rest: list[str], ours: Parser, sections: dict[str, dict[str, Any]]) -> None:
     """Raises DeidError for an option that Beam does not know either; Beam by itself only logs it."""
     from apache_beam.options.pipeline_options import _BeamArgumentParser
 
@@ -117,8 +119,7 @@ def _check_beam_options(rest: list[str], ours: argparse.ArgumentParser, sections
         options._add_argparse_args(beams)
     _, unknown = beams.parse_known_args(rest)
     for argument in unknown:
-        known: list[Any] = [*ours._option_string_actions, *beams._option_string_actions]
-        raise unknown_argument(argument, known, "beam.deid", _SECTIONS, sections)
+        raise unknown_argument(argument, ours, _SECTIONS, sections, beams._option_string_actions)
 
 
 def _import_runner(rest: list[str]) -> None:

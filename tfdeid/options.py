@@ -4,46 +4,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import simple_parsing
-
 from tfdeid.config import check_keys, load_config, parts_of
-from tfdeid.errors import DeidError, unknown_name
-
-
-class _HelpFormatter(simple_parsing.SimpleHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Keeps the line breaks of the examples, and names a default once, where there is one."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or "(default" in (action.help or ""):
-            return action.help
-        return super()._get_help_string(action)
-
-
-class _Parser(simple_parsing.ArgumentParser):
-    """Raises mistakes as DeidError, and heads groups of options by what they are about."""
-
-    def __init__(self, **options: Any):
-        super().__init__(allow_abbrev=False, formatter_class=_HelpFormatter, **options)
-        self.headings: dict[str, str] = {}  # Of groups, by their destination.
-
-    def error(self, message: str) -> Any:
-        raise DeidError(f"{message}.")
-
-    def format_help(self) -> str:
-        self._preprocessing()
-        for group in self._action_groups:
-            for dest, heading in self.headings.items():
-                if group.title and group.title.endswith(f"['{dest}']"):
-                    group.title = heading
-        return super().format_help()
-
-
-def make_parser(program: str, description: str, examples: str) -> _Parser:
-    """Returns the parser that all commands share: no abbreviations, examples below the options, mistakes as DeidError."""
-    return _Parser(prog=f"python -m {program}", description=description, epilog=examples)
+from tfdeid.errors import DeidError
+from tfdeid.parser import DataclassHelp, Parser
 
 
 def read_sections(argv: Sequence[str] | None, sections: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -66,7 +32,7 @@ def read_sections(argv: Sequence[str] | None, sections: Mapping[str, Any]) -> di
     return values
 
 
-def add_section(parser: _Parser, name: str, filled: Any, values: Mapping[str, Any]) -> None:
+def add_section(parser: Parser, name: str, filled: Any, values: Mapping[str, Any]) -> None:
     """Adds the options of a section, with its values as defaults; `section_of` returns what they come to.
 
     Raises:
@@ -105,7 +71,7 @@ def parse(
 
     Args:
       argv: the arguments; None for those of the process.
-      program: the module that is run.
+      program: what is typed to run the command.
       description: a sentence.
       examples: lines below the options.
       options: the command's own dataclass.
@@ -117,51 +83,47 @@ def parse(
     Raises:
       DeidError: an option is unknown (the message names the nearest), or a value is out of bounds.
     """
-    parser = make_parser(program, description, examples)
+    parser = Parser(program, description, examples, DataclassHelp)
     parser.add_arguments(options, dest="options")
     values = read_sections(argv, sections)
     for name, filled in sections.items():
         add_section(parser, name, filled, values[name])
     parsed, unknown = parser.parse_known_args(argv)
     if unknown:
-        raise unknown_argument(unknown[0], parser._option_string_actions, program, sections, values)
+        raise unknown_argument(unknown[0], parser, sections, values)
     return [parsed.options, *(section_of(parsed, name, filled) for name, filled in sections.items())]
 
 
 def unknown_argument(
     argument: str,
-    known: Sequence[str] | Mapping[str, Any],
-    program: str,
+    parser: Parser,
     sections: Mapping[str, Any],
     values: Mapping[str, Mapping[str, Any]],
+    more_options: Iterable[str] = (),
 ) -> DeidError:
     """Returns the error for an argument that no option takes: another scheme may have it, or it is a slip.
 
     Args:
       argument: as it was given.
-      known: all options that would have been accepted.
-      program: the module that is run.
+      parser: the command's.
       sections: as for `parse`.
       values: as `read_sections` returned them.
+      more_options: names of options that would have been understood, but for the parser's own.
     """
-    if not argument.startswith("--"):
-        return DeidError(f"unexpected argument {argument!r}. Options are written --name value or --name=value.")
     given = argument.split("=")[0]
     for name, filled in sections.items():
-        if hasattr(filled, "CHOICE"):
+        if given.startswith("--") and hasattr(filled, "CHOICE"):
             field, registry = filled.CHOICE
             chosen = values[name].get(field, getattr(filled.COMMON, field))
             for option in (given[2:], given[2:].removeprefix("no")):
                 if registry.having(option):
                     return registry.no_option(option, chosen)
-    # The nearest is named, the list is left to --help.
-    message = str(unknown_name("option", given, known)).split(" Known:")[0]
-    return DeidError(f"{message} `python -m {program} --help` lists all.")
+    return parser.unknown(argument, more_options)
 
 
 def _given(argv: Sequence[str] | None, name: str) -> str | None:
     """Returns the value of one option, before the others are known."""
-    parser = _Parser(add_help=False)
+    parser = Parser("", add_help=False)
     parser.add_argument(f"--{name}")
     return getattr(parser.parse_known_args(argv)[0], name)
 

@@ -40,7 +40,7 @@ def train_judge(
     import tensorflow as tf  # Late: takes seconds to load.
 
     from tfdeid.attack.networks import apply, draw, mirrored, steps, train  # Late: loads Keras.
-    from tfdeid.train.models import SMALL, make_model  # Late: loads Keras.
+    from tfdeid.models import SMALL, make_model  # Late: loads Keras.
 
     def sized(several: Sequence[Image]) -> Image:
         return np.stack(parallel_map(lambda image: resize(image, size), several))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import math
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from tfdeid.attack.adversaries import ADVERSARIES, OPTIONS
 from tfdeid.attack.base import Attacker, Knowledge
@@ -25,12 +24,17 @@ from tfdeid.key import Key
 _BASE, _EACH = 0.2e-3, 0.15e-3
 
 
-def perform(arguments: argparse.Namespace, asked: list[str] | None) -> Findings:
+def perform(
+    target: Target, key: Key, asked: Sequence[str] | None, also: Collection[str], must_be_able_to_fail: bool
+) -> Findings:
     """Attacks a dataset, and says on the error stream how far it is.
 
     Args:
-      arguments: the command's options.
-      asked: attackers and linkers; None for all that suit and are run unasked.
+      target: what is attacked.
+      key: the owner's key.
+      asked: names of attackers and linkers; None for all that suit and are run unasked.
+      also: names of those that are not run unasked, but are asked for beside the others.
+      must_be_able_to_fail: whether there must be an attacker whose figures can go over a threshold.
 
     Raises:
       DeidError: the dataset, its originals or its key are not what they must be, or nothing could be carried out.
@@ -40,21 +44,10 @@ def perform(arguments: argparse.Namespace, asked: list[str] | None) -> Findings:
     def say(what: str) -> None:
         print(f"{time.perf_counter() - started:6.0f} s  {what}", file=sys.stderr, flush=True)
 
-    target = Target(
-        arguments.dataset,
-        arguments.originals,
-        arguments.data_dir,
-        arguments.originals_data_dir,
-        arguments.split,
-        arguments.num_images,
-        arguments.num_public,
-        arguments.seed,
-    )
-    key = Key.load(arguments.key)
     say("reading records, originals and public images")
     case = open_case(target, key)
-    names, skipped = _names(arguments, asked, case.view.config)
-    if arguments.fail_if_gap_closed is not None:
+    names, skipped = _names(asked, also, case.view.config)
+    if must_be_able_to_fail:
         _check_can_fail(names)
     judged = any(label >= 0 for label in case.labels) and any(issubclass(ADVERSARIES[name], Attacker) for name in names)
     say(_expectation(case, names, judged))
@@ -89,13 +82,13 @@ def passes(findings: Findings, threshold: float) -> int:
     return 1
 
 
-def _names(arguments: argparse.Namespace, asked: list[str] | None, config: DeidConfig) -> tuple[list[str], dict[str, str]]:
+def _names(asked: Sequence[str] | None, also: Collection[str], config: DeidConfig) -> tuple[list[str], dict[str, str]]:
     """Returns the attackers and linkers to run, and those left out with the reason."""
     names, skipped = choose(asked, config)
     if asked is not None:
         return names, skipped
     for name in names:
-        if not ADVERSARIES[name].is_run_unasked and not vars(arguments).get(name):
+        if not ADVERSARIES[name].is_run_unasked and name not in also:
             option = f"--{name}" if name in OPTIONS else f"--attackers {name}"
             skipped[name] = f"takes minutes, and is asked for by {option}"
     return [name for name in names if name not in skipped], skipped

@@ -9,6 +9,7 @@ from tfdeid.attack import sentences
 from tfdeid.attack.adversaries import linkers
 from tfdeid.attack.figures import JUDGE, Estimate, Findings, LinkageFigures, RecoveryFigures
 from tfdeid.attack.sentences import percent
+from tfdeid.tables import aligned
 
 Table = tuple[list[str], list[list[str]]]
 """The titles of columns, and rows of as many cells."""
@@ -17,9 +18,9 @@ Table = tuple[list[str], list[list[str]]]
 def text(findings: Findings) -> str:
     """Returns all that a terminal shows: tables, what was left out, and what it comes to."""
     recoveries, linkages = recovery_table(findings), linkage_table(findings)
-    parts = [_lines(recoveries)] if recoveries[1] else []
+    parts = ["\n".join(aligned([recoveries[0], *recoveries[1]]))] if recoveries[1] else []
     parts += ["\n".join(ceilings(findings))]
-    parts += [_lines(linkages)] if linkages[1] else []
+    parts += ["\n".join(aligned([linkages[0], *linkages[1]]))] if linkages[1] else []
     for title, reasons in (("failed", findings.failed), ("not run", findings.skipped)):
         parts += ["\n".join(f"{title}: {name} ({reason})" for name, reason in reasons.items())] if reasons else []
     parts += [sentences.threat_model(findings)]
@@ -100,13 +101,3 @@ def _share(estimate: Estimate) -> str:
 
 def _gap(share: float) -> str:
     return "-" if math.isnan(share) else f"{100 * share:.1f} %"
-
-
-def _lines(table: Table) -> str:
-    head, rows = table
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return "\n".join(_line(cells, widths) for cells in (head, *rows))
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(f"{cell:{'<' if k == 0 else '>'}{widths[k]}}" for k, cell in enumerate(cells))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import contextlib
 import json
@@ -18,12 +17,13 @@ from beam.deid import run
 from tests.attack.made import findings, recovery
 from tests.security.forms import Secrets
 from tfdeid import Key
-from tfdeid.attack import adversaries, command, perform
+from tfdeid.attack import adversaries, perform
 from tfdeid.attack.adversaries import ADVERSARIES
 from tfdeid.attack.attackers.cleaning import Cleaning
 from tfdeid.attack.attackers.published import Published
 from tfdeid.attack.base import Adversary
 from tfdeid.cli import main
+from tfdeid.commands.attack import make_parser, repeating
 from tfdeid.errors import DeidError
 from tfdeid.plugins import Registry
 
@@ -199,12 +199,12 @@ def test_the_command_that_repeats_it_means_the_same_elsewhere(tmp_path, monkeypa
         "attackers": "lattice,hog",
     }
     options = [word for name, value in given.items() for word in (f"--{name}", value)]
-    parser = argparse.ArgumentParser()
-    command.add_attack(parser.add_subparsers())
-    line = command._command(parser.parse_args(["attack", *options, "--learned_inversion"]))
+    parser = make_parser("tfdeid attack")
+    line = repeating(parser.parse([*options, "--learned_inversion"]))
     shell = f'tfdeid() {{ printf "%s\\0" "$@"; }}\n{line}'
     words = subprocess.run(["bash", "-c", shell], cwd="/", capture_output=True, text=True, check=True).stdout.split("\0")
-    said = parser.parse_args(words[:-1])
+    assert words[0] == "attack"
+    said = parser.parse(words[1:-1])
     assert said.originals == f"folder:{tmp_path}/it's [mine]" and said.data_dir == f"{tmp_path}/a b"
     assert said.key == f"{tmp_path}/$KEY" and said.output_dir == f"{tmp_path}/out *" and said.learned_inversion
     for name in ("dataset", "originals_data_dir", "split", "attackers"):

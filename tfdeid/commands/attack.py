@@ -1,13 +1,16 @@
-"""`tfdeid attack`: what an adversary would recover of a dataset, for its owner."""
+"""`tfdeid attack`: tries what an adversary would recover of a dataset, for its owner."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tfdeid.attack.adversaries import OPTIONS, attackers, in_order, linkers
-from tfdeid.commandline import absolute, absolute_dataset, absolute_key, command, writable_folder
+from tfdeid.commandline import absolute, absolute_key, command, writable_folder
+from tfdeid.data.sources import absolute_dataset
 from tfdeid.errors import DeidError, unknown_name
+from tfdeid.key import Key
+from tfdeid.parser import Parser
 from tfdeid.terminal import import_tensorflow
 
 _EPILOG = """\
@@ -38,50 +41,8 @@ class _Help(argparse.HelpFormatter):
         return "\n\n".join(fill(part, width, indent) for part in named.strip().split("\n\n"))
 
 
-def add_attack(subparsers: argparse._SubParsersAction) -> None:
-    attack = subparsers.add_parser(
-        "attack",
-        help="try what an adversary would recover of a de-identified dataset",
-        description="Attack a de-identified dataset of yours, and say in figures, pictures and one sentence what is recovered. "
-        "The key only tells which original a record was made of, to judge what attackers make; they do not get it.",
-        epilog=_EPILOG,
-        formatter_class=_Help,
-    )
-    attack.add_argument("--dataset", required=True, help="as for tfdeid.load: cifar10_deid, or cifar10_deid/structural_50_224")
-    attack.add_argument("--originals", required=True, help="what it was made of: a TFDS name, folder:PATH or lfw_subset")
-    attack.add_argument("--data_dir", help="TFDS data directory that holds --dataset (default: TFDS's own)")
-    attack.add_argument("--originals_data_dir", help="TFDS data directory that --originals is read from (default: TFDS's own)")
-    attack.add_argument("--split", help="split that is attacked (default: test, or the first where there is none)")
-    attack.add_argument("--key", help="reference of the dataset's key (default: ~/.config/tfdeid/key)")
-    attack.add_argument("--num_images", type=int, default=2000, help="records to attack, at most all (default: %(default)s)")
-    attack.add_argument(
-        "--num_public",
-        type=int,
-        default=10_000,
-        help="public images for attackers, at most so many: from other splits of --originals, or else what is left of this one "
-        "(default: %(default)s)",
-    )
-    attack.add_argument("--seed", type=int, default=0, help="seed of all draws (default: %(default)s)")
-    attack.add_argument(
-        "--output_dir", default="attacked", help="folder for attack.html and attack.json (default: %(default)s)"
-    )
-    attack.add_argument(
-        "--attackers",
-        metavar="A,B,...",
-        help=f"comma-separated attackers and linkers (default: all that suit the scheme, but for {', '.join(OPTIONS)})",
-    )
-    for name, said in OPTIONS.items():
-        attack.add_argument(f"--{name}", action="store_true", help=said)
-    attack.add_argument(
-        "--fail_if_gap_closed",
-        type=float,
-        metavar="X",
-        help="exit with 1 if an attacker without the key closes at least this share of the gap, in (0, 1]; see below",
-    )
-    attack.set_defaults(function=_attack)
-
-
-def _attack(arguments: argparse.Namespace) -> int:
+def run(argv: Sequence[str], program: str) -> int:
+    arguments = make_parser(program).parse(argv)
     asked = _asked_for(arguments)
     threshold = arguments.fail_if_gap_closed
     if threshold is not None and not 0 < threshold <= 1:
@@ -92,14 +53,25 @@ def _attack(arguments: argparse.Namespace) -> int:
         # Late: loads TensorFlow Datasets and scipy, and has kernels to compile.
         from tfdeid.attack import attack_html, attack_json, perform, text
 
-        findings = perform.perform(arguments, asked)
+        target = perform.Target(
+            arguments.dataset,
+            arguments.originals,
+            arguments.data_dir,
+            arguments.originals_data_dir,
+            arguments.split,
+            arguments.num_images,
+            arguments.num_public,
+            arguments.seed,
+        )
+        also = [name for name in OPTIONS if vars(arguments)[name]]
+        findings = perform.perform(target, Key.load(arguments.key), asked, also, threshold is not None)
     except KeyboardInterrupt:
         raise DeidError("interrupted. Nothing was written.") from None
     about = findings.about
     print(f"{about['dataset']}, split {about['split']}, key fingerprint {about['key_fingerprint']}")
     print(text.text(findings))
     try:
-        paths = attack_html.write(findings, folder, _command(arguments)), attack_json.write(findings, folder)
+        paths = attack_html.write(findings, folder, repeating(arguments)), attack_json.write(findings, folder)
     except OSError as error:
         reason = error.strerror or error
         raise DeidError(f"{arguments.output_dir} can't be written: {reason}. Choose another --output_dir.") from None
@@ -129,12 +101,54 @@ _PATHS: dict[str, Callable[[str], str]] = {
 }
 
 
-def _command(arguments: argparse.Namespace) -> str:
+def repeating(arguments: argparse.Namespace) -> str:
     """Returns what repeats an attack, from every folder. A key has only its reference here."""
     lines = ["tfdeid attack"]
     for name, value in vars(arguments).items():
-        if name in ("command", "function") or value is None or value is False:
+        if value is None or value is False:
             continue
         words = [] if value is True else [_PATHS.get(name, str)(value)]
         lines.append(command(f"--{name}", *words))
     return " \\\n    ".join(lines)
+
+
+def make_parser(program: str) -> Parser:
+    parser = Parser(
+        program,
+        "Attack a de-identified dataset of yours, and say in figures, pictures and one sentence what is recovered. The key "
+        "only tells which original a record was made of, to judge what attackers make; they do not get it.",
+        epilog=_EPILOG,
+        formatter_class=_Help,
+    )
+    parser.add_argument("--dataset", required=True, help="as for tfdeid.load: cifar10_deid, or cifar10_deid/structural_50_224")
+    parser.add_argument("--originals", required=True, help="what it was made of: a TFDS name, folder:PATH or lfw_subset")
+    parser.add_argument("--data_dir", help="TFDS data directory that holds --dataset (default: TFDS's own)")
+    parser.add_argument("--originals_data_dir", help="TFDS data directory that --originals is read from (default: TFDS's own)")
+    parser.add_argument("--split", help="split that is attacked (default: test, or the first where there is none)")
+    parser.add_argument("--key", help="reference of the dataset's key (default: ~/.config/tfdeid/key)")
+    parser.add_argument("--num_images", type=int, default=2000, help="records to attack, at most all (default: %(default)s)")
+    parser.add_argument(
+        "--num_public",
+        type=int,
+        default=10_000,
+        help="public images for attackers, at most so many: from other splits of --originals, or else what is left of this one "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of all draws (default: %(default)s)")
+    parser.add_argument(
+        "--output_dir", default="attacked", help="folder for attack.html and attack.json (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--attackers",
+        metavar="A,B,...",
+        help=f"comma-separated attackers and linkers (default: all that suit the scheme, but for {', '.join(OPTIONS)})",
+    )
+    for name, said in OPTIONS.items():
+        parser.add_argument(f"--{name}", action="store_true", help=said)
+    parser.add_argument(
+        "--fail_if_gap_closed",
+        type=float,
+        metavar="X",
+        help="exit with 1 if an attacker without the key closes at least this share of the gap, in (0, 1]; see below",
+    )
+    return parser

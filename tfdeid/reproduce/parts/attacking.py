@@ -2,51 +2,88 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from typing import Any, ClassVar
 
 from tfdeid.attack.adversaries import ADVERSARIES
 from tfdeid.attack.base import MAX_PAIRS, Knowledge
-from tfdeid.attack.case import make_case
-from tfdeid.attack.engine import attack, choose
 from tfdeid.attack.figures import Findings, LinkageFigures
 from tfdeid.data.draw import draw_images
 from tfdeid.data.sources import SourceConfig
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError
-from tfdeid.key import Key
-from tfdeid.reproduce.parts import Attacking, Result
+from tfdeid.reproduce.parts.base import Part, Result
+from tfdeid.reproduce.workshop import Workshop
+
+# Two trained networks and some others, on two cores, from runs of our own.
+_HOURS_AN_IMAGE = 4.0 / 60 / 3_500
+
+
+@dataclasses.dataclass(frozen=True)
+class Attacking(Part):
+    """Attacks on a dataset's images that are de-identified for them.
+
+    Attributes:
+      num_images: records of the test split to attack, at most all.
+      num_public: images of the train split that attackers have, at most all.
+    """
+
+    work: ClassVar[str] = "attacking"
+    num_images: int
+    num_public: int
+
+    @property
+    def title(self) -> str:
+        return f"attack {self.dataset} {self.deid.name}"
+
+    @property
+    def prefix(self) -> str:
+        return "attack"
+
+    @property
+    def hours(self) -> float:
+        return _HOURS_AN_IMAGE * (self.num_images + self.num_public)
+
+    def depends_on(self) -> dict[str, Any]:
+        # The best of them is not what it was once there are others.
+        return {"attackers": attackers(self.deid)}
+
+    def run(self, workshop: Workshop) -> Result:
+        """Attacks images of the test split, with public ones of the train split, and returns `figures`.
+
+        Raises:
+          DeidError: the dataset or its splits are not there, or an attacker failed.
+        """
+        from tfdeid.attack.case import make_case  # Late: loads scipy, which takes seconds.
+        from tfdeid.attack.engine import attack  # Late: as above.
+
+        source = SourceConfig(dataset=self.dataset, data_dir=workshop.data_dir)
+        started = time.perf_counter()
+        # A case keeps some images for attackers who know originals, of whom there is none here.
+        images = draw_images(source, "test", self.num_images + MAX_PAIRS, 0, at_most=True)
+        public = draw_images(source, "train", self.num_public, 0, at_most=True)
+        case = make_case(images, [], public, [], self.deid, workshop.key)
+
+        def say(step: str) -> None:
+            print(f"  {(time.perf_counter() - started) / 60:4.1f} min  {step}", flush=True)
+
+        findings = attack(case, attackers(self.deid), on_step=say)
+        if findings.failed:
+            # A part is kept for good: one that lacks an attacker would pass for one that it does not get anything of.
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in findings.failed.items())
+            raise DeidError(f"attackers failed, so that nothing is known of what they would get. {reasons}")
+        result = figures(findings)
+        say(f"SSIM {result['published']:.3f} as published, {result['best']:.3f} at best")
+        return {**result, "seconds": time.perf_counter() - started}
 
 
 def attackers(config: DeidConfig) -> list[str]:
     """Returns the names of what is run against a configuration."""
+    from tfdeid.attack.engine import choose  # Late: loads scipy, which takes seconds.
+
     chosen, _ = choose(None, config)
     return [name for name in chosen if ADVERSARIES[name].knows is Knowledge.RECORDS]
-
-
-def run(part: Attacking, key: Key, data_dir: str | None) -> Result:
-    """Attacks images of the test split, with public ones of the train split, and returns `figures`.
-
-    Raises:
-      DeidError: the dataset or its splits are not there, or an attacker failed.
-    """
-    source = SourceConfig(dataset=part.dataset, data_dir=data_dir)
-    started = time.perf_counter()
-    # A case keeps some images for attackers who know originals, of whom there is none here.
-    images = draw_images(source, "test", part.num_images + MAX_PAIRS, 0, at_most=True)
-    public = draw_images(source, "train", part.num_public, 0, at_most=True)
-    case = make_case(images, [], public, [], part.deid, key)
-
-    def say(step: str) -> None:
-        print(f"  {(time.perf_counter() - started) / 60:4.1f} min  {step}", flush=True)
-
-    findings = attack(case, attackers(part.deid), on_step=say)
-    if findings.failed:
-        # A part is kept for good: one that lacks an attacker would pass for one that it does not get anything of.
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in findings.failed.items())
-        raise DeidError(f"attackers failed, so that nothing is known of what they would get. {reasons}")
-    found = figures(findings)
-    say(f"SSIM {found['published']:.3f} as published, {found['best']:.3f} at best")
-    return {**found, "seconds": time.perf_counter() - started}
 
 
 def figures(findings: Findings) -> Result:
