@@ -19,10 +19,10 @@ from tfdeid.attack.engine import attack
 from tfdeid.attack.unstretch import restretch, unstretch
 from tfdeid.errors import DeidError
 from tfdeid.image import resize
-from tfdeid.measure.ssim import ssim
 from tfdeid.schemes.base import Scheme
 from tfdeid.schemes.block_shuffle import BlockShuffle, join_halves, split_halves
 from tfdeid.schemes.negative_positive import NegativePositive
+from tfdeid.ssim import ssim
 
 KEY = Key.generate()
 BASELINES = {"negative_positive": NegativePositive, "block_shuffle": BlockShuffle}

@@ -13,7 +13,7 @@ from tfdeid.attack.shadow_pairs import SIZE, shadow_pairs
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.image import resize
 from tfdeid.key import Key
-from tfdeid.measure.ssim import ssim
+from tfdeid.ssim import ssim
 
 NUM_KEYS, NUM_PUBLIC = 2, 40
 

@@ -6,7 +6,7 @@ import math
 
 from tfdeid.attack.base import Knowledge
 from tfdeid.attack.figures import JUDGE, Findings, LinkageFigures, RecoveryFigures, highest_ssim
-from tfdeid.measure.measures import RECOGNISED
+from tfdeid.ssim import RECOGNISED
 
 # What rounds to nothing at the two decimals that sentences give.
 _LEAST_GAIN = 0.005

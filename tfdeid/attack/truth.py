@@ -16,8 +16,8 @@ from tfdeid.attack.warp import true_warps, warps_positions
 from tfdeid.deidentifier import Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.image import resize
-from tfdeid.measure.ssim import ssim
 from tfdeid.parallel import parallel_map
+from tfdeid.ssim import ssim
 
 # Records that pictures show: drawn ones, and of each attacker the best and the worst.
 _SHOWN = 4

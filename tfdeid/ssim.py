@@ -7,6 +7,9 @@ import numpy as np
 from tfdeid.errors import DeidError
 from tfdeid.schemes.jit import jit
 
+RECOGNISED = 0.94
+"""Whatever is at least this similar is clearly recognised, say Ko et al. 2020."""
+
 _WINDOW = 7
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
