@@ -39,11 +39,12 @@ if TYPE_CHECKING:
 _LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner", "PrismRunner", "InteractiveRunner")
 
 
-def run(argv: Sequence[str] | None = None) -> int:
+def run(argv: Sequence[str] | None = None, program: str = "python -m beam.deid") -> int:
     """Runs the pipeline and waits for it.
 
     Args:
       argv: the command line's arguments; None for those of the process.
+      program: what is typed to run the command.
 
     Returns:
       0 if the dataset is complete, 1 if too many images failed.
@@ -54,7 +55,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     from beam import options
 
     import_tensorflow()
-    run_options, source_config, deid, beam_argv = options.parse(argv)
+    run_options, source_config, deid, beam_argv = options.parse(argv, program)
     runner = _runner_name(beam_argv)
     is_local = runner in _LOCAL_RUNNERS
     if not is_local:

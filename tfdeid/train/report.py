@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tfdeid.tables import aligned
 from tfdeid.train.evaluation import Evaluation
 
 _MOST_ROWS = 20
+_WIDTHS = (8, 9, 6, 6, 6)  # Of the columns, at least: tables of most datasets look alike.
 _PLAIN_TEXT: dict[str, Any] = {"parse_math": False}  # Names may hold $.
 _MOST_NAMED = 40  # Classes whose names fit beside the picture.
 
@@ -17,7 +19,10 @@ _MOST_NAMED = 40  # Classes whose names fit beside the picture.
 def table(found: Evaluation) -> str:
     """Returns the figures as lines; of many classes the ones with the lowest F1."""
     ranked = np.argsort(found.f1, kind="stable")[:_MOST_ROWS] if len(found.label_names) > _MOST_ROWS else range(len(found.f1))
-    width = max(8, *(len(found.label_names[k]) for k in ranked))
+    cells = [["class", "precision", "recall", "F1", "images"]]
+    for k in ranked:
+        figures = f"{found.precision[k]:.3f}", f"{found.recall[k]:.3f}", f"{found.f1[k]:.3f}", f"{found.confusion[k].sum():,}"
+        cells.append([found.label_names[k], *figures])
     lines = [
         f"{found.dataset}, split {found.split}: {found.confusion.sum():,} images, after epoch {found.epoch}"
         + (f" ({found.unlabelled:,} without a label left out)" if found.unlabelled else ""),
@@ -25,11 +30,8 @@ def table(found: Evaluation) -> str:
         f"macro F1 {found.f1.mean():.4f}",
         ", ".join(f"{value:.3f} ms an image at batch {size}" for size, value in found.milliseconds.items()),
         "",
-        f"{'class':{width}}  precision  recall      F1  images",
+        *aligned(cells, widths=_WIDTHS),
     ]
-    for k in ranked:
-        figures = f"{found.precision[k]:9.3f}  {found.recall[k]:6.3f}  {found.f1[k]:6.3f}  {found.confusion[k].sum():6,}"
-        lines.append(f"{found.label_names[k]:{width}}  {figures}")
     if len(found.label_names) > _MOST_ROWS:
         lines.append(f"(the {_MOST_ROWS} lowest of {len(found.label_names)}; evaluation.json has all)")
     return "\n".join(lines)
