@@ -49,8 +49,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Evaluates; returns 0, or raises DeidError for what the user can mend."""
     (options,) = parse(argv, "tfdeid.evaluate", "Test the network of a training run.", _EXAMPLES, EvaluateOptions, {})
     import_tensorflow()
+    from tfdeid.train.confusion import draw_confusion, table
     from tfdeid.train.evaluation import evaluate
-    from tfdeid.train.report import draw_confusion, table
     from tfdeid.train.run_dir import RunDir
 
     found = evaluate(RunDir.open(options.run), options.dataset, options.data_dir, options.split, options.checkpoint)
