@@ -7,8 +7,11 @@ import math
 import re
 from typing import Any
 
+import simple_parsing
+
 from tfdeid.config import number
 from tfdeid.errors import DeidError, unknown_name
+from tfdeid.train.methods import METHODS, STANDARD
 
 OPTIMIZERS = ("rmsprop", "adam")
 WEIGHT_DECAYS = ("decoupled", "learning_rate")
@@ -47,6 +50,10 @@ class TrainConfig:
     """Let TensorFlow use only operations that give the same bits in every run, on a GPU slower ones."""
     strategy: str = "none"
     """none: one device. mirrored: all GPUs of this machine. multi_worker: the machines that TF_CONFIG names."""
+    method: str = STANDARD
+    """What a step does with a batch: standard, or a training method that another package adds."""
+    options: Any = simple_parsing.field(default=None, cmd=False)  # noqa: RUF009 - it is dataclasses' own, with a mark.
+    """The method's own options, an object of its class `Options`; None for their defaults."""
 
     def __post_init__(self) -> None:
         for name, known in (
@@ -66,6 +73,10 @@ class TrainConfig:
         if not 0 <= self.weight_decay < 1:
             raise DeidError(f"weight_decay must be in [0, 1), weight_decay was {self.weight_decay}.")
         _ = self.pieces
+        if self.options is None:
+            object.__setattr__(self, "options", METHODS[self.method].Options())
+        elif not isinstance(self.options, METHODS[self.method].Options):
+            raise DeidError(f"options must be those of the training method {self.method!r}, they were {self.options!r}.")
 
     @property
     def pieces(self) -> list[tuple[int, float]]:
@@ -89,6 +100,20 @@ class TrainConfig:
         scheduled = sum(epochs for epochs, _ in self.pieces)
         return min(scheduled, self.epochs or scheduled)
 
+    def plugin(self) -> dict[str, Any]:
+        """Returns whose the method is: name, distribution and version; {} for one of ours."""
+        plugin = METHODS.plugin(self.method)
+        return dataclasses.asdict(plugin) if plugin else {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns all values. The standard method is not named: earlier versions had no other."""
+        values = dataclasses.asdict(self)
+        if self.method == STANDARD:
+            del values["method"], values["options"]
+        return values
+
     def identity(self) -> dict[str, Any]:
         """Returns what a run can't change when it goes on."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "epochs"}
+        values = {name: value for name, value in self.to_dict().items() if name != "epochs"}
+        plugin = self.plugin()
+        return {**values, "plugin": plugin} if plugin else values
