@@ -20,16 +20,16 @@ from beam.job import Job, ShardTask, plan_shards
 from beam.output import decide, write_errors
 from beam.progress import Progress
 from beam.shards import find_changed, finish_dataset, total
-from tfdeid.commandline import absolute, absolute_dataset, absolute_key
-from tfdeid.data.locate import check_utf8, default_data_dir, folder_path
+from tfdeid.commandline import absolute, absolute_key
 from tfdeid.data.metadata import is_complete, name_default_config
 from tfdeid.data.naming import dataset_name
 from tfdeid.data.shard_report import read_reports
-from tfdeid.data.sources import Source, SourceConfig, open_source
+from tfdeid.data.sources import Source, SourceConfig, absolute_dataset, open_source
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.files import lock
 from tfdeid.key import Key
+from tfdeid.paths import check_utf8, default_data_dir, folder_path
 from tfdeid.redaction import shown
 from tfdeid.terminal import divert_stderr, import_tensorflow, run_command
 
@@ -39,11 +39,12 @@ if TYPE_CHECKING:
 _LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner", "PrismRunner", "InteractiveRunner")
 
 
-def run(argv: Sequence[str] | None = None) -> int:
+def run(argv: Sequence[str] | None = None, program: str = "python -m beam.deid") -> int:
     """Runs the pipeline and waits for it.
 
     Args:
       argv: the command line's arguments; None for those of the process.
+      program: what is typed to run the command.
 
     Returns:
       0 if the dataset is complete, 1 if too many images failed.
@@ -54,7 +55,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     from beam import options
 
     import_tensorflow()
-    run_options, source_config, deid, beam_argv = options.parse(argv)
+    run_options, source_config, deid, beam_argv = options.parse(argv, program)
     runner = _runner_name(beam_argv)
     is_local = runner in _LOCAL_RUNNERS
     if not is_local:

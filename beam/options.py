@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import importlib
 from collections.abc import Sequence
@@ -14,8 +13,10 @@ from beam.job import FILE_FORMATS
 from tfdeid.data.sources import SourceConfig
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
-from tfdeid.options import make_parser, read_sections
+from tfdeid.options import add_section, read_sections, section_of, unknown_argument
+from tfdeid.parser import DataclassHelp, Parser
 
+_SECTIONS: dict[str, type] = {"source": SourceConfig, "deid": DeidConfig}
 MODES = ("fail", "resume", "overwrite")
 # Options that are fields of `SourceConfig`, so that a file may give them too.
 _OF_SOURCE = ("dataset", "data_dir", "image_feature", "label_feature", "limit")
@@ -80,7 +81,9 @@ class RunOptions:
             raise DeidError(f"max_failed_ratio must be in [0, 1], max_failed_ratio was {self.max_failed_ratio}.")
 
 
-def parse(argv: Sequence[str] | None) -> tuple[RunOptions, SourceConfig, DeidConfig, list[str]]:
+def parse(
+    argv: Sequence[str] | None, program: str = "python -m beam.deid"
+) -> tuple[RunOptions, SourceConfig, DeidConfig, list[str]]:
     """Reads the command line; values of `--config` are defaults, options on the command line win.
 
     Returns:
@@ -90,23 +93,23 @@ def parse(argv: Sequence[str] | None) -> tuple[RunOptions, SourceConfig, DeidCon
       DeidError: an option or a key of the file is unknown (the message names the nearest), or a value is out of bounds.
     """
     argv = list(argv) if argv is not None else None
-    sections = read_sections(argv, {"source": SourceConfig, "deid": DeidConfig})
-    source_values, deid_values = sections["source"], sections["deid"]
+    sections = read_sections(argv, _SECTIONS)
+    source_values = sections["source"]
     shared = {name: source_values.pop(name) for name in _OF_SOURCE if name in source_values}
 
-    parser = make_parser("beam.deid", "De-identify an image dataset and write it as a TFDS dataset.", _EXAMPLES)
+    parser = Parser(program, "De-identify an image dataset and write it as a TFDS dataset.", _EXAMPLES, DataclassHelp)
     parser.add_arguments(RunOptions, dest="run", default=RunOptions(**shared))
-    parser.add_arguments(DeidConfig, dest="deid", default=DeidConfig(**deid_values))
+    add_section(parser, "deid", DeidConfig, sections["deid"])
     parsed, rest = parser.parse_known_args(argv)
     run: RunOptions = parsed.run
-    _check_beam_options(rest, parser)
+    _check_beam_options(rest, parser, sections)
     source_values |= {name: getattr(run, name) for name in _OF_SOURCE}
     if run.splits is not None:
         source_values["splits"] = tuple(run.splits.split(","))
-    return run, SourceConfig(**source_values), parsed.deid, rest
+    return run, SourceConfig(**source_values), section_of(parsed, "deid", DeidConfig), rest
 
 
-def _check_beam_options(rest: list[str], ours: argparse.ArgumentParser) -> None:
+def _check_beam_options(rest: list[str], ours: Parser, sections: dict[str, dict[str, Any]]) -> None:
     """Raises DeidError for an option that Beam does not know either; Beam by itself only logs it."""
     from apache_beam.options.pipeline_options import _BeamArgumentParser
 
@@ -116,10 +119,7 @@ def _check_beam_options(rest: list[str], ours: argparse.ArgumentParser) -> None:
         options._add_argparse_args(beams)
     _, unknown = beams.parse_known_args(rest)
     for argument in unknown:
-        if argument.startswith("--"):
-            known: list[Any] = [*ours._option_string_actions, *beams._option_string_actions]
-            raise _unknown_option(argument.split("=")[0], known)
-        raise DeidError(f"unexpected argument {argument!r}. Options are written --name value or --name=value.")
+        raise unknown_argument(argument, ours, _SECTIONS, sections, beams._option_string_actions)
 
 
 def _import_runner(rest: list[str]) -> None:
@@ -134,9 +134,3 @@ def _import_runner(rest: list[str]) -> None:
             importlib.import_module(name.rpartition(".")[0])
         except ImportError as error:
             raise DeidError(f"the runner {name!r} can't be imported: {error}.") from error
-
-
-def _unknown_option(name: str, known: list[str]) -> DeidError:
-    # Beam has some two hundred options: the nearest is named, the list is left to --help.
-    message = str(unknown_name("option", name, known)).split(" Known:")[0]
-    return DeidError(f"{message} `python -m beam.deid --help` lists all.")

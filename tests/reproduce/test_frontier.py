@@ -6,7 +6,8 @@ import dataclasses
 
 from PIL import Image
 
-from tfdeid.reproduce import report
+from tfdeid.reproduce import table_output
+from tfdeid.reproduce.remarks import remarks as remarks_on
 from tfdeid.reproduce.run import Figure
 from tfdeid.reproduce.tables import QUICK, make_table
 
@@ -25,7 +26,7 @@ def found(**rows):
 
 
 def remarks(**rows):
-    return report.remarks(found(**rows), TABLE)
+    return remarks_on(found(**rows), TABLE)
 
 
 PAPERS = row(55, 40, 0.4)
@@ -58,13 +59,13 @@ def test_missing_figures_are_left_blank(tmp_path):
     plain = {"accuracy": Figure(62.0, 0.5)}
     for figures in (found(), found(plain=plain), found(plain=plain, colors_keyed=row(53, 9, 0.29)), found(structural=PAPERS)):
         table = dataclasses.replace(TABLE, missing=7)
-        text = report.table(figures, table)
+        text = table_output.text(figures, table)
         assert "7 parts are missing" in text and " / " not in text
-        report.write(figures, table, QUICK, tmp_path, {})
+        table_output.write(figures, table, QUICK, tmp_path, {})
         assert Image.open(tmp_path / "frontier.png").size == (990, 605)
 
 
 def test_a_picture_of_points_that_lie_together(tmp_path):
     everywhere = {row.label: row_ for row, row_ in zip(TABLE.rows, [row(55, 0, 0.4)] * len(TABLE.rows), strict=True)}
-    report.write(everywhere, TABLE, QUICK, tmp_path, {})
+    table_output.write(everywhere, TABLE, QUICK, tmp_path, {})
     assert (tmp_path / "frontier.png").exists()

@@ -8,6 +8,7 @@ import pathlib
 import shlex
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -17,10 +18,10 @@ from tfdeid.cli import main
 from tfdeid.data.draw import draw_images
 from tfdeid.data.sources import SourceConfig
 from tfdeid.measure import measure
-from tfdeid.reproduce import attacking
-from tfdeid.reproduce.parts import Attacking, Measuring, Training, Workshop
+from tfdeid.reproduce.parts import Attacking, Measuring, Training, attacking
 from tfdeid.reproduce.run import reproduce
 from tfdeid.reproduce.tables import QUICK, Row, Table
+from tfdeid.reproduce.workshop import Workshop
 
 SMALL = DeidConfig(input_size=16, output_size=32)
 MEASURING = Measuring(SMALL, 3)
@@ -66,19 +67,19 @@ def test_parts_are_run_once(shared_tfds, tmp_path, key_path, monkeypatch, capfd)
 
 def test_parts_of_other_keys_and_configurations_are_others(shared_tfds, tmp_path, key_path):
     workshop = Workshop(tmp_path, str(shared_tfds), str(key_path))
-    workshop.result(MEASURING)
-    assert workshop.is_kept(MEASURING)
-    assert not workshop.is_kept(dataclasses.replace(MEASURING, num_images=4))
+    MEASURING.result(workshop)
+    assert MEASURING.is_kept(workshop)
+    assert not dataclasses.replace(MEASURING, num_images=4).is_kept(workshop)
     Key.generate().save(tmp_path / "other")
-    assert not Workshop(tmp_path, str(shared_tfds), str(tmp_path / "other")).is_kept(MEASURING)
+    assert not MEASURING.is_kept(Workshop(tmp_path, str(shared_tfds), str(tmp_path / "other")))
 
 
 def test_an_option_that_changes_nothing_leaves_kept_parts_known(shared_tfds, tmp_path, key_path):
     workshop = Workshop(tmp_path, str(shared_tfds), str(key_path))
     sizes = {"scheme": "structural", "input_size": 16, "output_size": 32}
-    assert workshop._identity(MEASURING)["deid"] == workshop._identity(TRAINING)["deid"] == sizes
+    assert MEASURING.identity(workshop)["deid"] == TRAINING.identity(workshop)["deid"] == sizes
     other = dataclasses.replace(MEASURING, deid=dataclasses.replace(SMALL, axes="independent"))
-    assert workshop._identity(other)["deid"] == {**sizes, "axes": "independent"}
+    assert other.identity(workshop)["deid"] == {**sizes, "axes": "independent"}
 
 
 def test_a_command_that_fails_ends_it_and_loses_nothing(shared_tfds, tmp_path, key_path, capfd):
@@ -88,7 +89,7 @@ def test_a_command_that_fails_ends_it_and_loses_nothing(shared_tfds, tmp_path, k
     with pytest.raises(DeidError, match=r"exit code 2, for the reason above: python -m beam.deid .* the same command goes on"):
         reproduce(dataclasses.replace(TABLE, rows=rows), QUICK, workshop)
     assert "limit must be a whole number of at least 1, limit was -1" in capfd.readouterr().err
-    assert workshop.is_kept(MEASURING) and not workshop.is_kept(bad)
+    assert MEASURING.is_kept(workshop) and not bad.is_kept(workshop)
 
 
 def test_attacks_are_kept_until_there_are_other_attackers(shared_tfds, tmp_path, key_path, monkeypatch, capsys):
@@ -96,26 +97,26 @@ def test_attacks_are_kept_until_there_are_other_attackers(shared_tfds, tmp_path,
     monkeypatch.setattr(attacking, "attackers", lambda config: cheap)
     part = Attacking(dataclasses.replace(SMALL, key_scope="image"), 20, 10)
     workshop = Workshop(tmp_path, str(shared_tfds), str(key_path))
-    found = workshop.result(part)
+    found = part.result(workshop)
     assert found["records"] == found["candidates"] == 27  # Of 30 that are drawn, three are kept for those who know originals.
     assert found["best"] == max(found["published"], found["attacked"]) < found["ceiling"] < 1
     assert found["cleaned"] == found["ssim_cleaning"] <= found["attacked"] and found["linked"] == found["linked_small_image"]
     assert not {"inverted", "linked_trained"} & set(found)
     assert "min  quantile" in capsys.readouterr().out
-    assert Workshop(tmp_path, str(shared_tfds), str(key_path)).result(part) == found
+    assert part.result(Workshop(tmp_path, str(shared_tfds), str(key_path))) == found
     cheap.append("hog")
-    assert not workshop.is_kept(part)
+    assert not part.is_kept(workshop)
 
 
 def test_a_part_whose_attacker_failed_is_none(monkeypatch):
     for name, value in (
-        ("draw_images", []),
-        ("make_case", None),
-        ("attack", findings(failed={"learned_linkage": "it diverged."})),
+        ("reproduce.parts.attacking.draw_images", []),
+        ("attack.case.make_case", None),
+        ("attack.evaluate.attack", findings(failed={"learned_linkage": "it diverged."})),
     ):
-        monkeypatch.setattr(attacking, name, lambda *_, value=value, **__: value)
+        monkeypatch.setattr(f"tfdeid.{name}", lambda *_, value=value, **__: value)
     with pytest.raises(DeidError, match="attackers failed.* learned_linkage: it diverged."):
-        attacking.run(Attacking(SMALL, 20, 10), Key.generate(), None)
+        Attacking(SMALL, 20, 10).run(types.SimpleNamespace(data_dir=None, key=Key.generate()))
 
 
 def test_attackers_know_the_records_alone():
@@ -128,7 +129,7 @@ def test_attackers_know_the_records_alone():
 
 def test_what_is_kept_is_shown_without_running_the_rest(shared_tfds, tmp_path, key_path, capsys):
     workshop = Workshop(tmp_path, str(shared_tfds), str(key_path))
-    workshop.result(MEASURING)
+    MEASURING.result(workshop)
     table = TABLE.kept(workshop)
     assert [len(row.parts) for row in table.rows] == [1, 0] and table.missing == 1
     found = reproduce(table, QUICK, workshop)
@@ -145,7 +146,7 @@ def test_an_interruption_is_one_line(shared_tfds, tmp_path, key_path, monkeypatc
 
     monkeypatch.setattr(subprocess, "run", interrupted)
     with pytest.raises(DeidError, match="interrupted. What is finished is kept"):
-        Workshop(tmp_path, str(shared_tfds), str(key_path)).result(TRAINING)
+        TRAINING.result(Workshop(tmp_path, str(shared_tfds), str(key_path)))
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_commands_are_printed_as_they_work_elsewhere(tmp_path, key_path, monkeyp
     monkeypatch.setattr(subprocess, "run", lambda words, check: run.append(words) or subprocess.CompletedProcess(words, 0))
     monkeypatch.chdir(tmp_path)
     workshop = Workshop(pathlib.Path("it's out"), "tfds data", "key")
-    workshop._call("beam.deid", *workshop._deid_options(TRAINING, workshop.folder / "data"))
+    workshop.call("beam.deid", *TRAINING.deid_options(workshop))
     printed = shlex.split(capsys.readouterr().out)
     assert printed[1:] == run[0][1:]
     for option in (f"--output_dir={tmp_path}/it's out/data", f"--data_dir={tmp_path}/tfds data", f"--key={key_path}"):
@@ -185,11 +186,11 @@ def test_commands_are_printed_as_they_work_elsewhere(tmp_path, key_path, monkeyp
 @pytest.mark.parametrize("content", ["", "{", "[1]"])
 def test_results_that_are_damaged_are_one_error(shared_tfds, tmp_path, key_path, content):
     workshop = Workshop(tmp_path, str(shared_tfds), str(key_path))
-    workshop.result(MEASURING)
+    MEASURING.result(workshop)
     (path,) = (tmp_path / "parts").iterdir()
     path.write_text(content)
     with pytest.raises(DeidError, match="Remove it, and the same command works"):
-        workshop.result(MEASURING)
+        MEASURING.result(workshop)
 
 
 def test_results_lie_on_this_machine(capsys):

@@ -8,11 +8,12 @@ import json
 import pytest
 
 from tests.conftest import SHARED, absent
-from tfdeid import DeidError, paper
+from tfdeid import DeidError
 from tfdeid.config import load_config
 from tfdeid.data.batches import DataConfig
 from tfdeid.data.naming import dataset_name
 from tfdeid.options import parse
+from tfdeid.reproduce import paper
 from tfdeid.reproduce.parts import Attacking, Training
 from tfdeid.reproduce.run import cost
 from tfdeid.reproduce.tables import PAPER, QUICK, TABLES, make_table

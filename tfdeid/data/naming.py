@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import re
 import unicodedata
@@ -10,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from etils import epath
 
-from tfdeid.commandline import absolute, absolute_dataset, command
+from tfdeid.commandline import absolute, command
 from tfdeid.config import experiment_on
-from tfdeid.deidentifier import DeidConfig
+from tfdeid.data.sources import SourceConfig, absolute_dataset
+from tfdeid.deidentifier import options_of_name
 from tfdeid.errors import DeidError
 
 VERSION = "1.0.0"
@@ -64,7 +64,8 @@ def class_names(names: Iterable[str]) -> list[str]:
 
 def _class_like(name: str) -> str:
     escaped = "".join(
-        one.encode("unicode_escape").decode() if unicodedata.category(one) in _UNWRITABLE else one for one in name.strip()
+        letter.encode("unicode_escape").decode() if unicodedata.category(letter) in _UNWRITABLE else letter
+        for letter in name.strip()
     )
     return escaped or "unnamed"
 
@@ -103,10 +104,10 @@ def making_command(name: str, data_dir: object = None, of: tuple[str, str | None
     words: list[str] = []
     if experiment:
         words += ["--config", f"configs/{experiment}"]
-    elif of is not None or source != "lfw_subset":
+    elif of is not None or source != SourceConfig.dataset:
         words += ["--dataset", source if of is None else absolute_dataset(of[0])]
     if not experiment:
-        words += [word for field, value in _deid_fields(config).items() for word in (f"--{field}", value)]
+        words += [word for field, value in options_of_name(config).items() for word in (f"--{field}", value)]
     if data_dir:
         place = absolute(str(data_dir))
         # The source may lie there too, or elsewhere, which only the user knows.
@@ -114,17 +115,3 @@ def making_command(name: str, data_dir: object = None, of: tuple[str, str | None
     if of is not None and of[1] is not None:
         words += ["--data_dir", absolute(of[1])]
     return command("python", "-m", "beam.deid", *words)
-
-
-def _deid_fields(config: str) -> dict[str, str]:
-    """Reads a configuration's name, as `DeidConfig.name` writes it; {} for what is none."""
-    others = "|".join(field.name for field in dataclasses.fields(DeidConfig)[3:])
-    fields = re.fullmatch(rf"(?P<scheme>[a-z_]+?)_(?P<input_size>\d+)_(?P<output_size>\d+)(?P<rest>(_({others}).+)*)", config)
-    if not fields:
-        return {}
-    found = {name: fields[name] for name in ("scheme", "input_size", "output_size")}
-    rest = re.split(rf"_({others})", fields["rest"])[1:]
-    found |= dict(zip(rest[::2], rest[1::2], strict=True))
-    # A name says 1 for true, and TFDS's alphabet has no colon for pool:64.
-    spelled = {name: ("1", "true") for name in ("grayscale", "bend")} | {"key_scope": ("pool", "pool:")}
-    return {name: value.replace(*spelled[name]) if name in spelled else value for name, value in found.items()}

@@ -88,7 +88,8 @@ class Measures:
         return self.mean("sdim")
 
 
-MEASURES = ("ssim_vec", "ssim_dei", "ssim_pos", "l2", "di", "sdim")
+TITLES = {"ssim_vec": "SSIM_Vec", "ssim_dei": "SSIM_Dei", "ssim_pos": "SSIM_Pos", "l2": "L2", "di": "DI", "sdim": "SDIM"}
+MEASURES = tuple(TITLES)
 
 
 def measure(

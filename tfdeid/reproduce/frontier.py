@@ -7,7 +7,7 @@ import itertools
 import pathlib
 from typing import TYPE_CHECKING
 
-from tfdeid.reproduce.run import Found
+from tfdeid.reproduce.run import Figures
 from tfdeid.reproduce.tables import Row, Table
 from tfdeid.schemes import KEYLESS_SCHEMES
 
@@ -31,7 +31,7 @@ class _Trade:
     Attributes:
       label: the row's.
       own: whether it is a mode of the scheme, not a rival.
-      accuracy: in percent, with its deviation between seeds, 0 for one.
+      accuracy: in percent, with its deviation between seeds, 0 for a single one.
       linked: percent that a trained network links.
       best: the best SSIM of attackers.
       gain: how much that is above the SSIM of records as published.
@@ -51,36 +51,38 @@ class _Trade:
         return f"{self.label} ({self.linked:.1f} % linked, accuracy {self.accuracy:.1f} %, gain {self.gain:.3f})"
 
 
-def remarks(found: Found, asked: Table) -> list[str]:
+def remarks(figures: Figures, table: Table) -> list[str]:
     """Returns which modes are worth their cost. `linked` is meant of a trained network, the gain of SSIM above the record's."""
-    trades = _trades(found, asked)
+    trades = _trades(figures, table)
     lines = [f"none beats these in both accuracy and linkage by a network: {_listed(_unbeaten(trades))}"]
-    papers = next((one for one in trades if one.label == _PAPERS), None)
+    papers = next((trade for trade in trades if trade.label == _PAPERS), None)
     if papers is None:
         return [*lines, f"more can't be said before {_PAPERS} is trained on and attacked, with which modes are compared"]
-    modes = [one for one in trades if one.own]
-    near, nearly = ([one for one in modes if one.accuracy >= papers.accuracy - points] for points in (_POINTS, _MORE_POINTS))
-    halved = [one for one in modes if one is not papers and one.gain <= _SHARE * papers.gain]
-    met = [one for one in near if one in halved and one.linked < _LINKED]
+    modes = [trade for trade in trades if trade.own]
+    near, nearly = (
+        [trade for trade in modes if trade.accuracy >= papers.accuracy - points] for points in (_POINTS, _MORE_POINTS)
+    )
+    halved = [trade for trade in modes if trade is not papers and trade.gain <= _SHARE * papers.gain]
+    met = [trade for trade in near if trade in halved and trade.linked < _LINKED]
     aim = f"within {_POINTS:.0f} points of accuracy, half the gain, under {_LINKED:.0f} % linked"
-    trade = f"met by none; least linked within {_MORE_POINTS:.0f} points: {_least(nearly)}"
+    otherwise = f"met by none; least linked within {_MORE_POINTS:.0f} points: {_least(nearly)}"
     return [
         *lines,
         f"least linked within {_POINTS:.0f} points of {_PAPERS}'s accuracy: {_least(near)}",
         f"at most half the gain in SSIM that attackers have on {_PAPERS} ({papers.gain:.3f}): {_listed(halved)}",
-        f"the aim, {aim}: {f'met by {_listed(met)}' if met else trade}",
+        f"the aim, {aim}: {f'met by {_listed(met)}' if met else otherwise}",
     ]
 
 
-def draw(found: Found, asked: Table, path: pathlib.Path) -> None:
+def draw(figures: Figures, table: Table, path: pathlib.Path) -> None:
     """Draws accuracy over what a network links, the best SSIM as colour; what is not encrypted is a line."""
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # Late: matplotlib takes a second.
 
     canvas = Figure(figsize=(9, 5.5), layout="constrained")
     axes = canvas.subplots()
-    for row in asked.rows:
-        if "accuracy" in found[row.label] and _scheme(row) in KEYLESS_SCHEMES:
-            level = found[row.label]["accuracy"].mean
+    for row in table.rows:
+        if "accuracy" in figures[row.label] and _scheme(row) in KEYLESS_SCHEMES:
+            level = figures[row.label]["accuracy"].mean
             axes.axhline(level, color="gray", lw=0.8, ls=":")
             axes.annotate(row.label, (0.3, level), (0, 2), _FRACTION, "offset points", fontsize=8, color="gray")
     axes.set_xlabel("originals that a trained network names, %")
@@ -89,7 +91,7 @@ def draw(found: Found, asked: Table, path: pathlib.Path) -> None:
     canvas.suptitle(
         "Accuracy, and what attackers get who know the records alone: up and to the left is better", fontsize="medium"
     )
-    trades = _trades(found, asked)
+    trades = _trades(figures, table)
     if trades:
         _draw_points(axes, trades)
         canvas.draw_without_rendering()
@@ -106,14 +108,14 @@ def _draw_points(axes: Axes, trades: list[_Trade]) -> None:
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.axvline(chance, color="black", lw=0.8, ls="--")
     axes.annotate("chance", (chance, 0.01), (3, 0), ("data", "axes fraction"), "offset points", fontsize=8)
-    low, high = min(one.best for one in trades), max(one.best for one in trades)
+    low, high = min(trade.best for trade in trades), max(trade.best for trade in trades)
     for own, marker, name in ((True, "o", "modes of structural"), (False, "s", "rivals")):
-        chosen = [one for one in trades if one.own is own]
+        chosen = [trade for trade in trades if trade.own is own]
         if not chosen:
             continue
-        x, y = [one.linked for one in chosen], [one.accuracy for one in chosen]
-        axes.errorbar(x, y, [one.deviation for one in chosen], fmt="none", ecolor="gray", elinewidth=1, capsize=3, zorder=1)
-        colors = [one.best for one in chosen]
+        x, y = [trade.linked for trade in chosen], [trade.accuracy for trade in chosen]
+        axes.errorbar(x, y, [trade.deviation for trade in chosen], fmt="none", ecolor="gray", elinewidth=1, capsize=3, zorder=1)
+        colors = [trade.best for trade in chosen]
         dots = axes.scatter(x, y, 70, colors, marker=marker, vmin=low, vmax=high, edgecolors="black", label=name, zorder=2)
     canvas = axes.get_figure()
     assert canvas is not None
@@ -123,15 +125,17 @@ def _draw_points(axes: Axes, trades: list[_Trade]) -> None:
 
 def _draw_labels(axes: Axes, trades: list[_Trade]) -> None:
     """Writes each label where it covers no point, and no label that is there already."""
-    from matplotlib.transforms import Bbox
+    from matplotlib.transforms import Bbox  # Late: as above.
 
-    points = axes.transData.transform([(one.linked, one.accuracy) for one in trades])
+    points = axes.transData.transform([(trade.linked, trade.accuracy) for trade in trades])
     taken = [Bbox.from_bounds(x - 8, y - 8, 16, 16) for x, y in points]
     legend = axes.get_legend()
     if legend is not None:
         taken.append(legend.get_window_extent())
-    for one in trades:
-        text = axes.annotate(one.label, (one.linked, one.accuracy), (0, 0), "data", "offset points", va="center", fontsize=8)
+    for trade in trades:
+        text = axes.annotate(
+            trade.label, (trade.linked, trade.accuracy), (0, 0), "data", "offset points", va="center", fontsize=8
+        )
         for up, (right, align) in itertools.product(_HEIGHTS, ((9, "left"), (-9, "right"))):
             text.set_position((right, up))
             text.set(horizontalalignment=align)
@@ -141,19 +145,19 @@ def _draw_labels(axes: Axes, trades: list[_Trade]) -> None:
         taken.append(box)
 
 
-def _trades(found: Found, asked: Table) -> list[_Trade]:
+def _trades(figures: Figures, table: Table) -> list[_Trade]:
     """Returns the rows that were both trained on and attacked."""
     trades = []
-    for row in asked.rows:
-        figures = found[row.label]
-        if {"accuracy", "linked_trained", "best", "published", "candidates"} <= figures.keys():
-            values = {name: figure.mean for name, figure in figures.items()}
+    for row in table.rows:
+        of_row = figures[row.label]
+        if {"accuracy", "linked_trained", "best", "published", "candidates"} <= of_row.keys():
+            values = {name: figure.mean for name, figure in of_row.items()}
             trades.append(
                 _Trade(
                     label=row.label,
                     own=_scheme(row) == _PAPERS,
                     accuracy=values["accuracy"],
-                    deviation=figures["accuracy"].deviation or 0.0,
+                    deviation=of_row["accuracy"].deviation or 0.0,
                     linked=values["linked_trained"],
                     best=values["best"],
                     gain=values["best"] - values["published"],
@@ -169,11 +173,15 @@ def _scheme(row: Row) -> str:
 
 def _unbeaten(trades: list[_Trade]) -> list[_Trade]:
     """Returns those than which no other has both more accuracy and less linked."""
-    return [one for one in trades if not any(other.accuracy > one.accuracy and other.linked < one.linked for other in trades)]
+
+    def is_beaten(trade: _Trade) -> bool:
+        return any(other.accuracy > trade.accuracy and other.linked < trade.linked for other in trades)
+
+    return [trade for trade in trades if not is_beaten(trade)]
 
 
 def _least(trades: list[_Trade]) -> str:
-    return str(min(trades, key=lambda one: (one.linked, -one.accuracy))) if trades else "none"
+    return str(min(trades, key=lambda trade: (trade.linked, -trade.accuracy))) if trades else "none"
 
 
 def _listed(trades: list[_Trade]) -> str:

@@ -6,13 +6,18 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tfdeid import paper
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import unknown_name
-from tfdeid.reproduce.parts import Attacking, Measuring, Part, Training, Workshop
+from tfdeid.measure import measures
+from tfdeid.reproduce import paper
+from tfdeid.reproduce.parts import Attacking, Measuring, Part, Training
+from tfdeid.reproduce.workshop import Workshop
 
 _NO_AUGMENTATION = ("--rotation=0", "--shift=0", "--noflip")
-_MEASURES = ("ssim_vec", "ssim_dei", "ssim_pos", "l2", "di", "sdim")
+# Of the columns.
+TITLES = {**measures.TITLES, "accuracy": "accuracy, %", "f1": "macro F1", "milliseconds": "ms an image"}
+TITLES |= {"published": "SSIM published", "best": "best SSIM", "linked": "linked, %", "linked_trained": "by a network, %"}
+_DECIMALS = {"accuracy": 2, "milliseconds": 2, "linked": 1, "linked_trained": 1}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,13 +126,18 @@ class Table:
 
     def kept(self, workshop: Workshop) -> Table:
         """Returns the table without the parts that are not kept; a difference needs all of its own."""
-        kept = {part for part in self.parts if workshop.is_kept(part)}
+        kept = {part for part in self.parts if part.is_kept(workshop)}
         rows = []
         for row in self.rows:
             parts = tuple(part for part in row.parts if part in kept)
             whole = not row.minus or kept.issuperset((*row.parts, *row.minus))
             rows.append(dataclasses.replace(row, parts=parts if whole else (), minus=row.minus if whole else ()))
         return dataclasses.replace(self, rows=tuple(rows), missing=len(self.parts) - len(kept))
+
+
+def in_decimals(column: str, value: float) -> str:
+    """Returns a figure of a column with as many decimals as it has there."""
+    return f"{value:.{_DECIMALS.get(column, 4)}f}"
 
 
 def make_table(name: str, scale: Scale) -> Table:
@@ -146,7 +156,9 @@ def _table_2(scale: Scale) -> Table:
         Row(str(size), (Measuring(DeidConfig(input_size=size), scale.measured),), paper.table_2(size)) for size in paper.SIZES
     )
     title = "Table 2: measures of CIFAR-10 test images by input size"
-    return Table("table2", title, _MEASURES, rows, f"at most {scale.measured:,} test images" if scale is QUICK else "nothing")
+    return Table(
+        "table2", title, measures.MEASURES, rows, f"at most {scale.measured:,} test images" if scale is QUICK else "nothing"
+    )
 
 
 def _table_3(scale: Scale) -> Table:
@@ -246,11 +258,11 @@ def _attacked(
 
 def _imagenet(scale: Scale) -> Table:
     title = "ImageNet at input size 32: measures, and what de-identification costs a classifier of 139 classes"
-    measuring = Measuring(DeidConfig(input_size=32), scale.measured, "imagenet2012", splits=None)
+    measuring = Measuring(DeidConfig(input_size=32), scale.measured, splits=None, dataset="imagenet2012")
     measured = Row("structural", (measuring,), {"sdim": paper.IMAGENET["sdim"]})
     if scale is QUICK:
         reduced = f"at most {scale.measured:,} images of each split; no network is trained, which takes ImageNet itself"
-        return Table("imagenet", title, _MEASURES, (measured,), reduced)
+        return Table("imagenet", title, measures.MEASURES, (measured,), reduced)
 
     def training(scheme: str) -> Training:
         deid = DeidConfig(scheme=scheme, input_size=32, output_size=scale.output_size)
@@ -264,7 +276,7 @@ def _imagenet(scale: Scale) -> Table:
         Row("structural, trained", (structural,), {}),
         Row("plain minus structural", (plain,), drop, minus=(structural,)),
     )
-    return Table("imagenet", title, (*_MEASURES, "accuracy", "f1"), rows, scale.reduced)
+    return Table("imagenet", title, (*measures.MEASURES, "accuracy", "f1"), rows, scale.reduced)
 
 
 def _method(scale: Scale, scheme: str, **changes: Any) -> DeidConfig:

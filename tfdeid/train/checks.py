@@ -9,6 +9,7 @@ from etils import epath
 from tfdeid.data.batches import DataConfig, ImageData, check_testable, check_trainable
 from tfdeid.data.same_content import check_same_content
 from tfdeid.errors import DeidError
+from tfdeid.schemes import SCHEMES
 
 
 def check_data(config: DataConfig, train_data: ImageData, test_data: ImageData, batch_size: int, devices: int) -> None:
@@ -34,9 +35,10 @@ def check_data(config: DataConfig, train_data: ImageData, test_data: ImageData, 
 def _check_augmentation(config: DataConfig, data: ImageData) -> None:
     """Raises DeidError if augmentation would destroy what an encryption has left to learn from."""
     switched_on = [f"{name} {getattr(config, name)}" for name in ("rotation", "shift", "flip") if getattr(config, name)]
-    if data.facts.get("scheme") == "block_shuffle" and switched_on and not config.augment_encrypted:
+    scheme = str(data.facts.get("scheme"))
+    if scheme in SCHEMES and not SCHEMES[scheme].survives_augmentation and switched_on and not config.augment_encrypted:
         raise DeidError(
-            f"data of the scheme 'block_shuffle' must not be augmented, since its blocks must stay whole and in place; "
+            f"data of the scheme {scheme!r} must not be augmented, since what it leaves to learn from must stay in place; "
             f"{data.name} would be, with {', '.join(switched_on)}. Set --rotation 0 --shift 0 --noflip, or --augment_encrypted."
         )
 

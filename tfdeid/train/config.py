@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from typing import Any
-
-import simple_parsing
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from tfdeid.config import number
 from tfdeid.errors import DeidError, unknown_name
@@ -20,7 +19,7 @@ STRATEGIES = ("none", "mirrored", "multi_worker")
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainConfig:
+class TrainOptions:
     """How it is trained; the defaults are the paper's CIFAR-10 experiment (Ko et al. 2020, section IV)
 
     Raises:
@@ -51,9 +50,9 @@ class TrainConfig:
     strategy: str = "none"
     """none: one device. mirrored: all GPUs of this machine. multi_worker: the machines that TF_CONFIG names."""
     method: str = STANDARD
-    """What a step does with a batch: standard, or a training method that another package adds."""
-    options: Any = simple_parsing.field(default=None, cmd=False)  # noqa: RUF009 - it is dataclasses' own, with a mark.
-    """The method's own options, an object of its class `Options`; None for their defaults."""
+    """What a step does with a batch; all training methods are listed below."""
+    # The method's own.
+    options: Any = dataclasses.field(default=None, metadata={"cmd": False})
 
     def __post_init__(self) -> None:
         for name, known in (
@@ -73,10 +72,6 @@ class TrainConfig:
         if not 0 <= self.weight_decay < 1:
             raise DeidError(f"weight_decay must be in [0, 1), weight_decay was {self.weight_decay}.")
         _ = self.pieces
-        if self.options is None:
-            object.__setattr__(self, "options", METHODS[self.method].Options())
-        elif not isinstance(self.options, METHODS[self.method].Options):
-            raise DeidError(f"options must be those of the training method {self.method!r}, they were {self.options!r}.")
 
     @property
     def pieces(self) -> list[tuple[int, float]]:
@@ -100,10 +95,50 @@ class TrainConfig:
         scheduled = sum(epochs for epochs, _ in self.pieces)
         return min(scheduled, self.epochs or scheduled)
 
-    def plugin(self) -> dict[str, Any]:
-        """Returns whose the method is: name, distribution and version; {} for one of ours."""
+
+@dataclasses.dataclass(frozen=True, init=False)
+class TrainConfig(TrainOptions):
+    """How a network is trained: `TrainConfig(model="small", batch_size=16)`.
+
+    Args:
+      common: fields of `TrainOptions`, in their order.
+      options: such fields and the method's own options, by name.
+
+    Raises:
+      DeidError: an option is unknown, or a value breaks its rule.
+    """
+
+    # For command lines and files: what has the options of all methods, and what has those of each.
+    COMMON: ClassVar = TrainOptions
+    CHOICE: ClassVar = ("method", METHODS)
+
+    def __init__(self, *common: Any, **options: Any):
+        names = [field.name for field in dataclasses.fields(TrainOptions) if field.name != "options"]
+        super().__init__(*common, **{name: options.pop(name) for name in names if name in options})
+        given = options.pop("options", None)
+        own = {} if given is None else {field.name: getattr(given, field.name) for field in dataclasses.fields(given)}
+        object.__setattr__(self, "options", self._own_options({**own, **options}))
+
+    def _own_options(self, given: Mapping[str, Any]) -> Any:
+        """Returns the method's options of some values; raises DeidError for another's, and for values out of bounds."""
+        options = METHODS[self.method].Options
+        known = {field.name for field in dataclasses.fields(options)}
+        for name, value in given.items():
+            if name not in known:
+                raise METHODS.no_option(name, self.method, value)
+        return options(**given)
+
+    def __getattr__(self, name: str) -> Any:
+        """Returns an option of the method's own."""
+        # Without `options` it is half made: being unpickled, say.
+        if not name.startswith("_") and hasattr(self.__dict__.get("options"), name):
+            return getattr(self.options, name)
+        raise AttributeError(f"{type(self).__name__} of the method {self.__dict__.get('method')!r} has no {name!r}")
+
+    def plugins(self) -> dict[str, Any]:
+        """Returns whose the method is, as {"method": name, distribution and version}; {} for one of ours."""
         plugin = METHODS.plugin(self.method)
-        return dataclasses.asdict(plugin) if plugin else {}
+        return {"method": dataclasses.asdict(plugin)} if plugin else {}
 
     def to_dict(self) -> dict[str, Any]:
         """Returns all values. The standard method is not named: earlier versions had no other."""
@@ -115,5 +150,5 @@ class TrainConfig:
     def identity(self) -> dict[str, Any]:
         """Returns what a run can't change when it goes on."""
         values = {name: value for name, value in self.to_dict().items() if name != "epochs"}
-        plugin = self.plugin()
-        return {**values, "plugin": plugin} if plugin else values
+        plugins = self.plugins()
+        return {**values, "plugins": plugins} if plugins else values

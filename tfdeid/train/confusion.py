@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tfdeid.tables import aligned
 from tfdeid.train.evaluation import Evaluation
 
 _MOST_ROWS = 20
+_WIDTHS = (8, 9, 6, 6, 6)  # Of the columns, at least: tables of most datasets look alike.
 _PLAIN_TEXT: dict[str, Any] = {"parse_math": False}  # Names may hold $.
 _MOST_NAMED = 40  # Classes whose names fit beside the picture.
 
@@ -19,7 +21,8 @@ def table(evaluation: Evaluation) -> str:
     names, f1 = evaluation.label_names, evaluation.f1
     precision, recall, examples = evaluation.precision, evaluation.recall, evaluation.confusion.sum(1)
     shown = np.argsort(f1, kind="stable")[:_MOST_ROWS] if len(names) > _MOST_ROWS else range(len(names))
-    width = max(8, *(len(names[k]) for k in shown))
+    cells = [["class", "precision", "recall", "F1", "images"]]
+    cells += [[names[k], f"{precision[k]:.3f}", f"{recall[k]:.3f}", f"{f1[k]:.3f}", f"{examples[k]:,}"] for k in shown]
     left_out = f" ({evaluation.unlabelled:,} without a label left out)" if evaluation.unlabelled else ""
     lines = [
         f"{evaluation.dataset}, split {evaluation.split}: {examples.sum():,} images, after epoch {evaluation.epoch}{left_out}",
@@ -27,9 +30,8 @@ def table(evaluation: Evaluation) -> str:
         f"macro F1 {f1.mean():.4f}",
         ", ".join(f"{value:.3f} ms an image at batch {size}" for size, value in evaluation.milliseconds.items()),
         "",
-        f"{'class':{width}}  precision  recall      F1  images",
+        *aligned(cells, widths=_WIDTHS),
     ]
-    lines += [f"{names[k]:{width}}  {precision[k]:9.3f}  {recall[k]:6.3f}  {f1[k]:6.3f}  {examples[k]:6,}" for k in shown]
     if len(names) > _MOST_ROWS:
         lines.append(f"(the {_MOST_ROWS} lowest of {len(names)}; evaluation.json has all)")
     return "\n".join(lines)

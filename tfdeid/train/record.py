@@ -8,8 +8,9 @@ import os
 from typing import Any
 
 import tfdeid
-from tfdeid.commandline import absolute, absolute_dataset
+from tfdeid.commandline import absolute
 from tfdeid.data.batches import DataConfig, ImageData
+from tfdeid.data.sources import absolute_dataset
 from tfdeid.train.config import TrainConfig
 from tfdeid.train.methods.base import Method
 
@@ -17,10 +18,10 @@ from tfdeid.train.methods.base import Method
 def make_record(data_config: DataConfig, config: TrainConfig, data: ImageData, method: Method) -> dict[str, Any]:
     """Returns what `run.json` says at first. The standard method, which earlier versions had alone, adds nothing."""
     versions = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "tensorflow-datasets", "numpy")}
-    of_method = {**config.plugin(), **method.record()}
+    added = {"plugins": config.plugins(), "method": method.record()}
     return {
         "train": config.to_dict(),
-        **({"method": of_method} if of_method else {}),
+        **{name: values for name, values in added.items() if values},
         "data": anywhere(data_config),
         "dataset": {"name": data.name, "facts": data.facts, "label_names": data.label_names, "resizing": data.resizing},
         "network": {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import pathlib
+import pickle
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from tests.data.made import NAME, make_dataset
 from tests.train.test_interruptions import finish, start
 from tfdeid import DeidError
 from tfdeid.data.batches import DataConfig
+from tfdeid.options import parse
 from tfdeid.train.config import TrainConfig
 from tfdeid.train.methods import METHODS
 from tfdeid.train.methods.base import Plan, count_right
@@ -70,14 +73,14 @@ def test_a_run_by_it_says_so_goes_on_and_keeps_to_it(installed, data, tmp_path):
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     plugin = {"name": "noisy", "distribution": "noise-for-all", "version": "1.2"}
     assert record["train"]["method"] == "noisy" and record["train"]["options"] == {"noise": 0.1}
-    assert record["method"] == {**plugin, "share_of_examples_in_a_batch": 0.125}
-    assert record["identity"]["plugin"] == plugin and record["identity"]["options"] == {"noise": 0.1}
-    more = METHODS["noisy"].Options(noise=0.2)
-    for how, message in (({"options": more}, "options was"), ({"method": "standard"}, "method was 'noisy', now None")):
+    assert record["method"] == {"share_of_examples_in_a_batch": 0.125}
+    assert record["plugins"] == record["identity"]["plugins"] == {"method": plugin}
+    assert record["identity"]["options"] == {"noise": 0.1}
+    for how, message in (({"noise": 0.2}, "options was"), ({"method": "standard"}, "method was 'noisy', now None")):
         with pytest.raises(DeidError, match=f"another configuration: .*{message}"):
             train(data, TrainConfig(**{**HOW, **how}), path)
     installed("1.3")
-    with pytest.raises(DeidError, match=r"plugin was .*'version': '1.2'}, now .*'version': '1.3'}"):
+    with pytest.raises(DeidError, match=r"plugins was .*'version': '1.2'}}, now .*'version': '1.3'}}"):
         train(data, TrainConfig(**HOW), path)
 
 
@@ -91,10 +94,36 @@ def test_a_network_that_it_does_not_suit_is_refused_and_may_be_mended_in_place(i
 def test_mistakes(installed):
     with pytest.raises(DeidError, match=r"unknown training method 'noise'\. Did you mean 'noisy'\? Known: noisy, standard\."):
         TrainConfig(method="noise")
-    with pytest.raises(DeidError, match="options must be those of the training method 'noisy', they were"):
-        TrainConfig(method="noisy", options=TrainConfig().options)
+    with pytest.raises(DeidError, match=r"noise 2 is for the training method noisy alone, training method was 'standard'"):
+        TrainConfig(noise=2)
     with pytest.raises(DeidError, match=r"noise must be in \[0, 1\), noise was 2"):
-        METHODS["noisy"].Options(noise=2)
+        TrainConfig(method="noisy", noise=2)
+
+
+def test_its_options_are_options_of_the_command_and_keys_of_files(installed, data, tmp_path, capsys):
+    (tmp_path / "c.yaml").write_text("train: {method: noisy, noise: 0.3}")
+    sections = {"data": DataConfig, "train": TrainConfig}
+
+    def train_config(*options: str) -> TrainConfig:
+        return parse(options, "x", "", "", EmptyOptions, sections)[2]
+
+    config = train_config(f"--config={tmp_path / 'c.yaml'}", "--batch_size=3")
+    assert (config.method, config.noise, config.batch_size, config.model) == ("noisy", 0.3, 3, "InceptionResNetV2")
+    assert train_config("--method=noisy", "--noise=0.2") == TrainConfig(method="noisy", noise=0.2)
+    assert dataclasses.replace(config, epochs=2) == pickle.loads(pickle.dumps(dataclasses.replace(config, epochs=2)))
+    with pytest.raises(DeidError, match="noise is for the training method noisy alone, training method was 'standard'"):
+        train_config("--noise=0.2")
+    with pytest.raises(SystemExit):
+        train_config("--method=noisy", "--help")
+    said = capsys.readouterr().out
+    assert "standard  minimizes the mean cross-entropy of each batch" in said
+    assert "noisy     weighs examples by chance, and draws each on its own (plug-in 'noisy' of noise-for-all 1.2)" in said
+    assert "--noise float" in said and "Standard deviation of an example's weight" in said
+
+
+@dataclasses.dataclass(frozen=True)
+class EmptyOptions:
+    config: str | None = None
 
 
 # The steps' numbers on two devices of one machine, from a method whose loss is the number.

@@ -32,6 +32,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tfdeid.checks import check_flag, check_known, check_whole
 from tfdeid.errors import DeidError
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 
     from tfdeid.data.batches import ImageData
 
-__all__ = ["DeidError", "Method", "Plan", "Step", "count_right"]
+# All that a file with a method needs.
+__all__ = ["DeidError", "Method", "NoOptions", "Plan", "Step", "check_flag", "check_known", "check_whole", "count_right"]
 
 Step = Callable[["tf.Tensor", "tf.Tensor", "tf.Tensor"], "tuple[tf.Tensor, tf.Tensor]"]
 
@@ -66,6 +68,11 @@ class Plan:
     seed: int
 
 
+@dataclasses.dataclass(frozen=True)
+class NoOptions:
+    """Options of a method that has none."""
+
+
 class Method(abc.ABC):
     """A way to train a network. One object serves one run.
 
@@ -86,9 +93,7 @@ class Method(abc.ABC):
     name: ClassVar[str]
     about: ClassVar[str]
 
-    @dataclasses.dataclass(frozen=True)
-    class Options:
-        pass
+    Options: ClassVar[type] = NoOptions
 
     def __init__(self, options: Any, plan: Plan):
         self.options = options

@@ -7,8 +7,8 @@ import json
 import pytest
 from PIL import Image
 
-from tfdeid import paper
-from tfdeid.reproduce import report
+from tfdeid.reproduce import paper, table_output
+from tfdeid.reproduce.remarks import remarks as remarks_on
 from tfdeid.reproduce.run import Figure
 from tfdeid.reproduce.tables import QUICK, TABLES, make_table
 
@@ -28,11 +28,11 @@ def as_printed(table, **less):
 def test_text_json_and_picture(name, tmp_path):
     table = make_table(name, QUICK)
     found = as_printed(table)
-    text = report.table(found, table)
+    text = table_output.text(found, table)
     for row in table.rows:
         line = next(line for line in text.splitlines() if line.startswith(row.label + " "))
         assert line.count(" / ") == len(set(row.paper) & set(table.columns))
-    paths = report.write(found, table, QUICK, tmp_path, {"key_fingerprint": "f"})
+    paths = table_output.write(found, table, QUICK, tmp_path, {"key_fingerprint": "f"})
     content = json.loads(paths[0].read_text())
     assert content["less_than_in_the_paper"] == table.reduced and content["key_fingerprint"] == "f"
     assert [row["paper"] for row in content["rows"]] == [dict(row.paper) for row in table.rows]
@@ -41,7 +41,7 @@ def test_text_json_and_picture(name, tmp_path):
 
 def remarks(name, **less):
     table = make_table(name, QUICK)
-    return "\n".join(report.remarks(as_printed(table, **less), table))
+    return "\n".join(remarks_on(as_printed(table, **less), table))
 
 
 def test_distance_from_the_paper():
@@ -61,7 +61,7 @@ def test_who_wins():
     table = make_table("table6", QUICK)
     found = as_printed(table)
     found["negative_positive, not augmented"] = {"accuracy": Figure(90.0)}
-    text = "\n".join(report.remarks(found, table))
+    text = "\n".join(remarks_on(found, table))
     assert text.startswith("from best to worst: plain 91.7; negative_positive, not augmented 90.0; structural 87.1")
     assert "structural minus the best negative_positive: -2.9 points (the paper: +4.9)" in text
     # (n + 1)^n images of n = 2500 pixels; 10 * 50 + 1 entries of the table.
