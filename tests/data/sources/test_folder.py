@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.data.test_sources import fails, pixel, read_all
+from tests.data.prepared import fails, pixel, read_all
 from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.errors import DeidError
 
