@@ -12,8 +12,9 @@ from etils import epath
 
 from tfdeid.data.naming import VERSION, shard_name, split_names
 from tfdeid.data.sources import Source, SourceConfig
-from tfdeid.deidentifier import FOR_STRUCTURAL, DeidConfig
+from tfdeid.deidentifier import DeidConfig
 from tfdeid.key import Key
+from tfdeid.schemes import SCHEMES
 
 # One shard is held in memory by the worker that makes it: about 30 MB at 224 x 224.
 _IMAGES_A_SHARD = 512
@@ -66,7 +67,10 @@ class Job:
 
     def facts(self) -> dict[str, Any]:
         """Returns what the dataset's metadata says of how it was made: all that determines its content, nothing secret."""
+        plugins = {"scheme": SCHEMES.plugin(self.deid.scheme)}
+        others = {kind: dataclasses.asdict(plugin) for kind, plugin in plugins.items() if plugin is not None}
         return {
+            **({"plugins": others} if others else {}),
             "scheme": self.deid.scheme,
             "deid": self.deid.to_dict(),
             "source": self.source_name,
@@ -130,10 +134,7 @@ def _content(job: Job) -> dict[str, Any]:
     facts = job.facts()
     if job.deid.algorithm_version > 1:
         facts["label_names"] = job.label_names  # Records hold their numbers.
-    # Options that came later than the first datasets count where they are used: theirs are the same as ever.
-    for name in FOR_STRUCTURAL:
-        if facts["deid"][name] == getattr(DeidConfig, name):
-            del facts["deid"][name]
+    facts["deid"] = job.deid.identity()
     return facts
 
 

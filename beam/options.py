@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Sequence
+from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
@@ -12,9 +13,10 @@ from beam.job import FILE_FORMATS
 from tfdeid.data.sources import SourceConfig
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
-from tfdeid.options import read_sections
+from tfdeid.options import add_section, read_sections, section_of, unknown_argument
 from tfdeid.parser import DataclassHelp, Parser
 
+_SECTIONS: dict[str, type] = {"source": SourceConfig, "deid": DeidConfig}
 MODES = ("fail", "resume", "overwrite")
 # Options that are fields of `SourceConfig`, so that a file may give them too.
 _OF_SOURCE = ("dataset", "data_dir", "image_feature", "label_feature", "limit")
@@ -91,23 +93,23 @@ def parse(
       DeidError: an option or a key of the file is unknown (the message names the nearest), or a value is out of bounds.
     """
     argv = list(argv) if argv is not None else None
-    sections = read_sections(argv, {"source": SourceConfig, "deid": DeidConfig})
-    source_values, deid_values = sections["source"], sections["deid"]
+    sections = read_sections(argv, _SECTIONS)
+    source_values = sections["source"]
     shared = {name: source_values.pop(name) for name in _OF_SOURCE if name in source_values}
 
     parser = Parser(program, "De-identify an image dataset and write it as a TFDS dataset.", _EXAMPLES, DataclassHelp)
     parser.add_arguments(RunOptions, dest="run", default=RunOptions(**shared))
-    parser.add_arguments(DeidConfig, dest="deid", default=DeidConfig(**deid_values))
+    add_section(parser, "deid", DeidConfig, sections["deid"])
     parsed, rest = parser.parse_known_args(argv)
     run: RunOptions = parsed.run
-    _check_beam_options(rest, parser)
+    _check_beam_options(rest, parser, sections)
     source_values |= {name: getattr(run, name) for name in _OF_SOURCE}
     if run.splits is not None:
         source_values["splits"] = tuple(run.splits.split(","))
-    return run, SourceConfig(**source_values), parsed.deid, rest
+    return run, SourceConfig(**source_values), section_of(parsed, "deid", DeidConfig), rest
 
 
-def _check_beam_options(rest: list[str], ours: Parser) -> None:
+def _check_beam_options(rest: list[str], ours: Parser, sections: dict[str, dict[str, Any]]) -> None:
     """Raises DeidError for an option that Beam does not know either; Beam by itself only logs it."""
     from apache_beam.options.pipeline_options import _BeamArgumentParser
 
@@ -117,7 +119,7 @@ def _check_beam_options(rest: list[str], ours: Parser) -> None:
         options._add_argparse_args(beams)
     _, unknown = beams.parse_known_args(rest)
     for argument in unknown:
-        raise ours.unknown(argument, beams._option_string_actions)
+        raise unknown_argument(argument, ours, _SECTIONS, sections, beams._option_string_actions)
 
 
 def _import_runner(rest: list[str]) -> None:

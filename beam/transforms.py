@@ -12,7 +12,7 @@ from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.image import decode_image
 from tfdeid.key import Key
-from tfdeid.schemes import ids_for
+from tfdeid.schemes.base import ids_for
 
 
 class Deidentify(beam.PTransform):
@@ -48,7 +48,7 @@ class DeidentifyFn(beam.DoFn):
         if isinstance(key, Key):
             raise DeidError("Deidentify takes a key reference, not a Key. Save the key with Key.save(path) and pass the path.")
         if config.needs_ids:
-            given, usual = ids_for(config)
+            given, usual = ids_for(config.scheme_class, config)
             raise DeidError(
                 f"Deidentify knows no ids of images, which {given} needs. Use {usual}, or call "
                 "Deidentifier(config, key)(image, image_id) in a step of your own."

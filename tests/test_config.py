@@ -12,13 +12,14 @@ from tfdeid.data.naming import dataset_name
 from tfdeid.data.sources import SourceConfig
 from tfdeid.train.config import TrainConfig
 
+PARTS = {"source": SourceConfig, "deid": DeidConfig, "data": DataConfig, "train": TrainConfig}
 SHIPPED = sorted((ROOT / "configs").glob("*.yaml"))
 
 
 def test_sections(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("deid: {input_size: 32}\ntrain:\n")
-    assert load_config(str(path)) == {"deid": {"input_size": 32}, "train": {}}
+    assert load_config(str(path), PARTS) == {"deid": {"input_size": 32}, "train": {}}
     path.write_text("")
     assert load_config(str(path)) == {}
 
@@ -52,14 +53,13 @@ def test_unknown_keys_name_the_nearest():
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_a_shipped_experiment_is_whole(path):
     """Every section is valid, its data are what its de-identification makes, and its commands name the file itself."""
-    sections = load_config(str(path))
-    parts = {"source": SourceConfig, "deid": DeidConfig, "data": DataConfig, "train": TrainConfig}
-    for name, dataclass in parts.items():
+    sections = load_config(str(path), PARTS)
+    for name, dataclass in PARTS.items():
         check_keys(name, sections.get(name, {}), dataclass)
-    source, deid, data, train = (dataclass(**sections.get(name, {})) for name, dataclass in parts.items())
+    source, deid, data, train = (dataclass(**sections.get(name, {})) for name, dataclass in PARTS.items())
     commands = [line for line in path.read_text().splitlines() if line.startswith("#   python -m")]
     assert len(commands) == 2
     assert data.dataset == f"{dataset_name(source.dataset)}/{deid.name}"
     assert deid.output_size >= 75 or train.model != "InceptionResNetV2"
     assert all(f"--config configs/{path.name}" in command for command in commands)
-    assert load_config(path.name) == load_config(f"configs/{path.name}") == sections
+    assert load_config(path.name, PARTS) == load_config(f"configs/{path.name}", PARTS) == sections

@@ -28,7 +28,7 @@ def load(tmp_path):
     def call(text: str | bytes):
         path = tmp_path / "c.yaml"
         path.write_bytes(text.encode() if isinstance(text, str) else text)
-        return load_config(str(path))
+        return load_config(str(path), PARTS)
 
     return call
 
@@ -282,13 +282,13 @@ def test_a_pipe_is_a_file(tmp_path):
     read, write = os.pipe()
     os.write(write, b"deid: {bend: true}")
     os.close(write)
-    assert load_config(f"/dev/fd/{read}") == {"deid": {"bend": True}}
+    assert load_config(f"/dev/fd/{read}", PARTS) == {"deid": {"bend": True}}
     os.close(read)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_shipped_files_say_what_yaml_says(path):
-    ours, theirs = load_config(str(path)), yaml.safe_load(path.read_text())
+    ours, theirs = load_config(str(path), PARTS), yaml.safe_load(path.read_text())
     assert ours.keys() == theirs.keys()
     for name, dataclass in PARTS.items():
         assert dataclass(**ours.get(name, {})) == dataclass(**(theirs.get(name) or {}))

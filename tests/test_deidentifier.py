@@ -156,7 +156,7 @@ def test_plain_is_bicubic_twice():
         ({"key_scope": "images"}, "Did you mean 'image'"),
         (
             {"scheme": "plain", "key_scope": "image"},
-            "structural, negative_positive and block_shuffle alone, scheme was 'plain'",
+            "key_scope 'image' is not for the scheme 'plain'. Use key_scope 'dataset'.",
         ),
         ({"key_scope": "pool:1"}, r"pool:K takes a whole number K in \[2, 4096\], key_scope was 'pool:1'"),
         ({"key_scope": "pool:99999"}, "in .2, 4096., key_scope was 'pool:99999'"),
@@ -166,8 +166,8 @@ def test_plain_is_bicubic_twice():
         ({"key_scope": "pool"}, "key_scope was 'pool'"),
         ({"key_scope": "pool:K"}, "key_scope was 'pool:K'"),
         ({"key_scope": ["image"]}, "unknown key_scope"),
-        ({"scheme": "negative_positive", "key_scope": "pool:8"}, "structural alone, .*Use key_scope 'dataset' or 'image'"),
-        ({"scheme": "plain", "key_scope": "pool:8"}, "structural alone, .*Use key_scope 'dataset'.$"),
+        ({"scheme": "negative_positive", "key_scope": "pool:8"}, "'pool:8' is not for .*Use key_scope 'dataset' or 'image'"),
+        ({"scheme": "plain", "key_scope": "pool:8"}, "'pool:8' is not for the scheme 'plain'. Use key_scope 'dataset'.$"),
         (
             {"scheme": "plain", "axes": "independent"},
             "axes 'independent' is for the scheme structural alone, scheme was 'plain'",
@@ -177,7 +177,7 @@ def test_plain_is_bicubic_twice():
         ({"colors": ["keyed"]}, "unknown colors"),
         ({"bend": 1}, "bend must be true or false, bend was 1"),
         ({"scheme": "negative_positive", "colors": "keyed"}, "colors 'keyed' is for the scheme structural alone"),
-        ({"scheme": "vectorized", "bend": True}, "bend True is for the scheme structural alone, .*Use bend False"),
+        ({"scheme": "vectorized", "bend": True}, "bend True is for the scheme structural alone, .*Leave it out"),
         ({"scheme": "block_shuffle"}, "multiple of 4"),
         ({"input_size": 996}, "at most 995 at coordinate_decimals 1"),
         ({"input_size": 100, "coordinate_decimals": 2}, "at most 95 at coordinate_decimals 2"),
@@ -190,7 +190,7 @@ def test_config_states_rule_and_value(values, message):
 
 def test_config_names():
     assert DeidConfig().name == "structural_50_224"
-    assert DeidConfig("plain", 32, 64, grayscale=True, seed=3).name == "plain_32_64_grayscale1_seed3"
+    assert DeidConfig("vectorized", 32, 64, grayscale=True, seed=3).name == "vectorized_32_64_grayscale1_seed3"
     assert DeidConfig("block_shuffle", 28, 28, key_scope="image").name == "block_shuffle_28_28_key_scopeimage"
     assert DeidConfig(coordinate_decimals=0).name == "structural_50_224_coordinate_decimals0"
     assert DeidConfig(key_scope="pool:64").name == "structural_50_224_key_scopepool64"

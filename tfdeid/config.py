@@ -7,7 +7,6 @@ what its field takes, and names stay the text that they are in the file.
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import importlib.resources
 import os
 import pathlib
@@ -23,13 +22,6 @@ from tfdeid.errors import DeidError, unknown_name
 
 # Every command reads its own sections and checks the names of all, so that one file can describe a whole experiment.
 SECTIONS = ("source", "deid", "data", "train")
-# Imported when a file has the section: they are in modules that import this one.
-_FILLED = {
-    "source": ("tfdeid.data.sources", "SourceConfig"),
-    "deid": ("tfdeid.deidentifier", "DeidConfig"),
-    "data": ("tfdeid.data.batches", "DataConfig"),
-    "train": ("tfdeid.train.config", "TrainConfig"),
-}
 _MAX_BYTES = 1_000_000
 # What YAML takes plain text for, which does not count.
 _TAGS = ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")
@@ -39,14 +31,15 @@ _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]*|[1-9][0-9]{0,2}(_[0-9]{3})+)")
 _DECIMAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
-def load_config(reference: str) -> dict[str, dict[str, Any]]:
+def load_config(reference: str, sections: Mapping[str, type] | None = None) -> dict[str, dict[str, Any]]:
     """Reads a configuration file.
 
     Args:
       reference: a path, or the name of a file that ships with the package, as `lfw_subset.yaml`.
+      sections: for the sections whose values count, the dataclass that is filled with them (see `parts_of`).
 
     Returns:
-      For each section that the file has, its keys and values: text, lists of text, or what the field's type makes of it.
+      For each section that the file has, its keys and values: what the field's type makes of them, and in other sections text.
 
     Raises:
       DeidError: the file is missing, is no YAML, has an unknown section or a key twice, or a value is not of its field's type.
@@ -62,22 +55,54 @@ def load_config(reference: str) -> dict[str, dict[str, Any]]:
             raise unknown_name(f"section in {reference}", name, SECTIONS)
         if not isinstance(node, yaml.MappingNode) and not _is_nothing(node):
             raise DeidError(f"section {name!r} of {reference} must hold `key: value` lines; it holds {_kind(node)}.")
-        module, filled = _FILLED[name]
-        hints = typing.get_type_hints(getattr(importlib.import_module(module), filled))
-        items = _items(node, reference) if isinstance(node, yaml.MappingNode) else ()
-        # What is no field's name is refused by `check_keys`, in a section that the command reads.
+        items = dict(_items(node, reference)) if isinstance(node, yaml.MappingNode) else {}
+        filled = (sections or {}).get(name)
+        said = {
+            key: value.value for key, value in items.items() if isinstance(value, yaml.ScalarNode) and not _is_nothing(value)
+        }
+        hints = {} if filled is None else _hints(filled, said)
+        # What is no field's name is refused by `check_keys`.
         content[name] = {
-            key: _Value(key, value, reference).read(hints[key]) if key in hints else _kind(value) for key, value in items
+            key: _Value(key, value, reference).read(hints[key]) if key in hints else _as_text(value)
+            for key, value in items.items()
         }
     return content
 
 
-def check_keys(section: str, values: Mapping[str, Any], dataclass: type) -> None:
-    """Raises DeidError if a key of the section is no field of the dataclass; the message names the nearest field."""
-    known = [field.name for field in dataclasses.fields(dataclass) if field.metadata.get("cmd", True)]
+def parts_of(section: Any, values: Mapping[str, Any]) -> tuple[type, ...]:
+    """Returns the dataclasses whose fields a section has, with some values.
+
+    They are one, or two where a field chooses among schemes or the like: then the section's class says by `CHOICE` which field
+    that is and among what it chooses, and by `COMMON` which dataclass has the fields that are there whatever it says; the class
+    that is chosen has further ones in its `Options`.
+
+    Raises:
+      DeidError: what is chosen is unknown.
+    """
+    if not hasattr(section, "CHOICE"):
+        return (section,)
+    field, registry = section.CHOICE
+    return (section.COMMON, registry[values.get(field, getattr(section.COMMON, field))].Options)
+
+
+def check_keys(section: str, values: Mapping[str, Any], filled: Any) -> None:
+    """Raises DeidError if a key of the section is no field of what it fills; the message names the nearest field."""
+    known = [
+        field.name for part in parts_of(filled, values) for field in dataclasses.fields(part) if field.metadata.get("cmd", True)
+    ]
     for key in values:
-        if key not in known:
-            raise unknown_name(f"key in section {section!r}", str(key), known)
+        if key in known:
+            continue
+        if hasattr(filled, "CHOICE"):
+            name, registry = filled.CHOICE
+            if registry.having(key):
+                raise registry.no_option(key, values.get(name, getattr(filled.COMMON, name)))
+        raise unknown_name(f"key in section {section!r}", str(key), known)
+
+
+def _hints(filled: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the types of a section's fields."""
+    return {name: hint for part in parts_of(filled, values) for name, hint in typing.get_type_hints(part).items()}
 
 
 def number(name: str, value: Any) -> float:
@@ -174,6 +199,10 @@ def _items(node: yaml.MappingNode, reference: str) -> Iterator[tuple[str, yaml.N
             raise DeidError(f"{_place(reference, line)}: {key.value!r} is there already, in line {seen[key.value] + 1}.")
         seen[key.value] = line
         yield key.value, value
+
+
+def _as_text(node: yaml.Node) -> str:
+    return node.value if isinstance(node, yaml.ScalarNode) else _kind(node)
 
 
 def _kind(node: yaml.Node) -> str:

@@ -7,169 +7,124 @@ import dataclasses
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from tfdeid.errors import DeidError, unknown_name
+from tfdeid.checks import check_flag, check_known, check_whole
+from tfdeid.errors import DeidError
 from tfdeid.image import resize, to_grayscale, to_uint8
+from tfdeid.key import Key
+from tfdeid.schemes import SCHEMES
+from tfdeid.schemes.base import ALGORITHM_VERSION, DATASET, IMAGE, POOL, CommonOptions, Scheme, defaults
+from tfdeid.schemes.key_space import KeySpace
 
-if TYPE_CHECKING:
-    from tfdeid.key import Key
-
-# Raise it when the same source, configuration and key give other pixels or ids than before; keep what it stood for before.
-# 2: ids tell apart all images of all sources (see `tfdeid.data.example.RecordIds`), and draws for images all input sizes.
-ALGORITHM_VERSION = 2
 _MAX_OUTPUT_SIZE = 8192
-# Control points of traced curves lie outside the canvas, by up to 2.8 pixels in all that was tried.
-_OVERSHOOT = 4
-# Pixels a side of the blocks of the scheme block_shuffle.
-BLOCK = 4
-# Fields that no other scheme has.
-FOR_STRUCTURAL = ("axes", "colors", "bend")
-COLORS = ("own", "keyed")
-# Fields that, unless they have their default, make what is done to an image depend on its id.
-_BY_ID = ("key_scope", "colors", "bend")
-KEY_SCOPES = ("dataset", "pool:K", "image")
 _POOL_SIZES = (2, 4096)
 # Fields that a configuration's name begins with, whatever their values.
 _ALWAYS_SAID = ("scheme", "input_size", "output_size")
+# What identities hold whatever its value. Options that came later count where they are used, so that datasets that were made
+# before them have the identities that they had.
+_IN_EVERY_IDENTITY = (*_ALWAYS_SAID, "preset", "coordinate_decimals", "grayscale", "backend", "seed", "key_scope")
+# Until 2026-11 all schemes shared one list of options. Metadata and identities of the schemes of that time still have it, in
+# this order, and so do names: a dataset that was made then is the same one.
+_FIRST_SCHEMES = ("structural", "negative_positive", "block_shuffle", "vectorized", "plain")
+_FIRST_OPTIONS = {
+    "scheme": "structural",
+    "input_size": 50,
+    "output_size": 224,
+    "preset": "default",
+    "coordinate_decimals": 1,
+    "grayscale": False,
+    "backend": "fast",
+    "seed": 0,
+    "key_scope": "dataset",
+    "axes": "shared",
+    "colors": "own",
+    "bend": False,
+}
 
 
-@dataclasses.dataclass(frozen=True)
-class DeidConfig:
-    """What is done to each image. Together with the source and the key it determines every pixel.
+@dataclasses.dataclass(frozen=True, init=False)
+class DeidConfig(CommonOptions):
+    """What is done to each image: `DeidConfig("structural", 50, 224, coordinate_decimals=0)`.
+
+    Together with the source and the key it determines every pixel.
+
+    Args:
+      scheme: a name of `tfdeid.schemes.SCHEMES`.
+      input_size: pixels a side that each image is first resized to.
+      output_size: pixels a side of the result.
+      options: common options and the scheme's own, by name.
 
     Raises:
-      DeidError: a value is out of its bounds; the message gives the rule and the value.
+      DeidError: an option is unknown, or a value is out of its bounds; the message gives the rule and the value.
     """
 
-    scheme: str = "structural"
-    """What is done to each image: structural (the paper's method), its rivals negative_positive and block_shuffle, or, without
-    encryption, vectorized and plain (resize only)."""
-    input_size: int = 50
-    """Each image is first resized to this many pixels a side. Smaller hides more."""
-    output_size: int = 224
-    """Pixels a side of the result."""
-    preset: str = "default"
-    """Preset of imagetracerjs to trace with."""
-    coordinate_decimals: int = 1
-    """Decimals at which coordinates are encrypted: 1 is the paper's, 0 moves shapes much more."""
-    grayscale: bool = False
-    """Turn colour images gray first, and write one channel."""
-    backend: str = "fast"
-    """Painter: fast, or cairo (bit-equal to cairosvg; needs the system library libcairo2)."""
-    seed: int = 0
-    """Seed of the presets that draw random colours."""
-    key_scope: str = "dataset"
-    """What the key makes: dataset, one warp or mask for all images; image, one for each, from its id; or, for structural alone,
-    pool:K, K warps (2 to 4096), one of which an image gets by its id. For structural the last two are not in the paper."""
-    axes: str = "shared"
-    """For structural: shared, x and y are warped alike, as in the paper; or independent, which is not in the paper."""
-    colors: str = "own"
-    """For structural: own, each image's as they are, as in the paper; or keyed, which is not in the paper: colours that the key
-    draws stand for 4 levels of lightness, so that hue, brightness and contrast are lost, and the preset's own do not count."""
-    bend: bool = False
-    """For structural, not in the paper: turn, shift, mirror and bend each image by its id, as no table of an axis undoes."""
-    # Which algorithm it is: no option, but what lets datasets of earlier versions be made again and checked.
-    algorithm_version: int = dataclasses.field(default=ALGORITHM_VERSION, metadata={"cmd": False})
+    # For command lines and files: what has the options of all schemes, and what has those of each.
+    COMMON: ClassVar = CommonOptions
+    CHOICE: ClassVar = ("scheme", SCHEMES)
 
-    def __post_init__(self) -> None:
-        from tfdeid.schemes import SCHEMES
-        from tfdeid.schemes.structural.position_ope import AXES
-        from tfdeid.schemes.structural.rasterize import BACKENDS
-        from tfdeid.schemes.structural.trace_options import PRESETS
+    def __init__(
+        self,
+        scheme: str = CommonOptions.scheme,
+        input_size: int = CommonOptions.input_size,
+        output_size: int = CommonOptions.output_size,
+        **options: Any,
+    ):
+        check_known("scheme", scheme, SCHEMES)
+        values = {"scheme": scheme, "input_size": input_size, "output_size": output_size}
+        for name in ("grayscale", "key_scope", "algorithm_version"):
+            values[name] = options.pop(name, getattr(CommonOptions, name))
+        given = options.pop("options", None)
+        own = {} if given is None else {field.name: getattr(given, field.name) for field in dataclasses.fields(given)}
+        values["options"] = _own_options(SCHEMES[scheme], {**own, **options})
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        self._check()
 
-        for name, known in (
-            ("scheme", SCHEMES),
-            ("preset", PRESETS),
-            ("backend", BACKENDS),
-            ("axes", AXES),
-            ("colors", COLORS),
-        ):
-            if not isinstance(getattr(self, name), str) or getattr(self, name) not in known:
-                raise unknown_name(name, str(getattr(self, name)), known)
-        for name, low, high in (
-            ("input_size", 2, 4096),
-            ("output_size", 2, _MAX_OUTPUT_SIZE),
-            ("coordinate_decimals", 0, 3),
-            ("seed", 0, 2**32 - 1),
-        ):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise DeidError(f"{name} must be a whole number in [{low}, {high}], {name} was {value!r}.")
+    def __getattr__(self, name: str) -> Any:
+        """Returns an option of the scheme's own; for the first schemes also one of another's, at its default."""
+        # Without `options` it is half made: being unpickled, say.
+        if not name.startswith("_") and "options" in self.__dict__:
+            if hasattr(self.options, name):
+                return getattr(self.options, name)
+            if name in _FIRST_OPTIONS and self.scheme in _FIRST_SCHEMES:
+                return _FIRST_OPTIONS[name]
+        raise AttributeError(f"{type(self).__name__} of the scheme {self.__dict__.get('scheme')!r} has no {name!r}")
+
+    def _check(self) -> None:
+        check_whole("input_size", self.input_size, 2, 4096)
+        check_whole("output_size", self.output_size, 2, _MAX_OUTPUT_SIZE)
+        check_flag("grayscale", self.grayscale)
         if self.algorithm_version not in range(1, ALGORITHM_VERSION + 1):
             raise DeidError(
                 f"algorithm_version must be at most {ALGORITHM_VERSION}, which this program makes; it was "
                 f"{self.algorithm_version!r}. Use the version of the program that made the dataset."
             )
-        for name in ("grayscale", "bend"):
-            if not isinstance(getattr(self, name), bool):
-                raise DeidError(f"{name} must be true or false, {name} was {getattr(self, name)!r}.")
         self._check_key_scope()
-        self._check_scheme()
+        if self.grayscale:
+            self.scheme_class.check_channels(1)
+        self.scheme_class.check(self)
 
     def _check_key_scope(self) -> None:
-        """Raises DeidError if `key_scope`, or an option of structural alone, is unknown or not for the scheme."""
-        from tfdeid.schemes import PER_IMAGE_SCHEMES
-
-        if isinstance(self.key_scope, str) and self.key_scope.startswith("pool"):
+        """Raises DeidError if `key_scope` is unknown or not for the scheme."""
+        scope, known = self.key_scope, self.scheme_class.key_scopes
+        if isinstance(scope, str) and scope.startswith("pool"):
             low, high = _POOL_SIZES
             if self.pool_size is None or not low <= self.pool_size <= high:
-                raise DeidError(
-                    f"key_scope pool:K takes a whole number K in [{low}, {high}], key_scope was {self.key_scope!r}."
-                )
-        elif self.key_scope not in ("dataset", "image"):
-            raise unknown_name("key_scope", str(self.key_scope), KEY_SCOPES)
-        if self.key_scope == "image" and self.scheme not in PER_IMAGE_SCHEMES:
+                raise DeidError(f"key_scope pool:K takes a whole number K in [{low}, {high}], key_scope was {scope!r}.")
+        else:
+            check_known("key_scope", scope, (DATASET, POOL, IMAGE))
+        if (POOL if self.pool_size else scope) not in known:
             raise DeidError(
-                f"key_scope 'image' is for the schemes {', '.join(PER_IMAGE_SCHEMES[:-1])} and {PER_IMAGE_SCHEMES[-1]} alone, "
-                f"scheme was {self.scheme!r}. Use key_scope 'dataset'."
+                f"key_scope {scope!r} is not for the scheme {self.scheme!r}. Use key_scope {' or '.join(map(repr, known))}."
             )
-        if self.scheme != "structural":
-            if self.pool_size is not None:
-                other = "'dataset' or 'image'" if self.scheme in PER_IMAGE_SCHEMES else "'dataset'"
-                raise DeidError(
-                    f"key_scope {self.key_scope!r} is for the scheme structural alone, scheme was {self.scheme!r}. "
-                    f"Use key_scope {other}."
-                )
-            for name in FOR_STRUCTURAL:
-                value, usual = getattr(self, name), getattr(DeidConfig, name)
-                if value != usual:
-                    raise DeidError(
-                        f"{name} {value!r} is for the scheme structural alone, scheme was {self.scheme!r}. "
-                        f"Use {name} {usual!r}."
-                    )
 
-    def _check_scheme(self) -> None:
-        """Raises DeidError if a value does not suit the scheme."""
-        if self.scheme == "negative_positive" and self.grayscale:
-            from tfdeid.schemes.negative_positive import check_channels
-
-            check_channels(1)
-        if self.scheme == "block_shuffle" and self.input_size % BLOCK:
-            below = self.input_size // BLOCK * BLOCK
-            raise DeidError(
-                f"input_size must be a multiple of {BLOCK} for the scheme 'block_shuffle', which works on blocks of {BLOCK} x "
-                f"{BLOCK} pixels; input_size was {self.input_size}. Use {f'{below} or ' if below else ''}{below + BLOCK}."
-            )
-        if self.scheme == "structural":
-            self._check_input_size()
-
-    def _check_input_size(self) -> None:
-        """Raises DeidError if there may be coordinates that are too large for the encryption."""
-        from tfdeid.schemes.structural.bend import largest_size
-
-        largest = 9999 // 10**self.coordinate_decimals - _OVERSHOOT
-        where, why = f"coordinate_decimals {self.coordinate_decimals}", "curves reach some pixels"
-        if self.bend:
-            largest = largest_size(9999 / 10**self.coordinate_decimals, _OVERSHOOT)
-            where, why = f"{where} with bend", "a bend moves much"
-        if self.input_size > largest:
-            raise DeidError(
-                f"input_size must be at most {largest} at {where}, since the encryption takes numbers up to 9999 and {why} "
-                f"beyond the canvas; input_size was {self.input_size}."
-            )
+    @property
+    def scheme_class(self) -> type[Scheme]:
+        """The class of the scheme, which tells what it is like."""
+        return SCHEMES[self.scheme]
 
     @property
     def name(self) -> str:
@@ -187,17 +142,15 @@ class DeidConfig:
         return bool(self.per_image())
 
     def per_image(self) -> dict[str, Any]:
-        """Returns the fields by which what is done to an image depends on its id, with their values; {} if by none."""
-        return {name: getattr(self, name) for name in _BY_ID if getattr(self, name) != getattr(DeidConfig, name)}
+        """Returns the options by which what is done to an image depends on its id, with their values; {} if by none."""
+        return self.scheme_class.per_image(self)
 
-    @property
-    def pool_size(self) -> int | None:
-        """K with `key_scope` "pool:K", else None."""
-        found = re.fullmatch(r"pool:([1-9][0-9]{0,8})", self.key_scope)
-        return int(found[1]) if found else None
+    def key_space(self, channels: int = 3) -> KeySpace:
+        """Returns how large the papers say that a brute-force search is: see `Scheme.key_space`."""
+        return self.scheme_class.key_space(self, channels)
 
     def with_scheme(self, scheme: str, **changes: Any) -> DeidConfig:
-        """Returns the same for another scheme; what that scheme has not becomes its default: `key_scope`, `axes` and the like.
+        """Returns the same for another scheme; what that scheme has not is left out: `key_scope`, `axes` and the like.
 
         Args:
           scheme: the scheme.
@@ -206,32 +159,30 @@ class DeidConfig:
         Raises:
           DeidError: another value is not for the scheme.
         """
-        from tfdeid.schemes import PER_IMAGE_SCHEMES
-
-        if scheme != "structural":
-            for name in FOR_STRUCTURAL:
-                changes.setdefault(name, getattr(DeidConfig, name))
-        if scheme not in PER_IMAGE_SCHEMES or (scheme != "structural" and self.pool_size is not None):
-            changes.setdefault("key_scope", DeidConfig.key_scope)
-        return dataclasses.replace(self, scheme=scheme, **changes)
-
-    def image_label(self, image_id: str) -> str:
-        """Returns what is drawn for an image is labelled by: its id and, since algorithm version 2, the input size.
-
-        Without the size, draws for a smaller one are the first of those for a larger.
-        """
-        return image_id if self.algorithm_version == 1 else f"{image_id}, input size {self.input_size}"
+        chosen = SCHEMES[scheme]
+        values = {name: value for name, value in self._values().items() if name in defaults(chosen)}
+        if (POOL if self.pool_size else self.key_scope) not in chosen.key_scopes:
+            values["key_scope"] = DATASET
+        return DeidConfig(**{**values, **changes, "scheme": scheme, "algorithm_version": self.algorithm_version})
 
     def essentials(self) -> dict[str, Any]:
-        """Returns scheme, sizes, and each other field that differs from its default."""
-        usual = {field.name: field.default for field in dataclasses.fields(self)}
+        """Returns scheme, sizes, and each other option that differs from its default."""
+        usual = usual_options(self.scheme)
         return {name: value for name, value in self.to_dict().items() if name in _ALWAYS_SAID or value != usual[name]}
 
     def to_dict(self) -> dict[str, Any]:
         """Returns all options by name; the algorithm's version is none of them."""
-        values = dataclasses.asdict(self)
-        del values["algorithm_version"]
-        return values
+        values = self._values()
+        first = {name: value for name, value in _FIRST_OPTIONS.items() if name in values or self.scheme in _FIRST_SCHEMES}
+        return {**first, **values}
+
+    def identity(self) -> dict[str, Any]:
+        """Returns the options that a dataset's identity is made of."""
+        used = {*_IN_EVERY_IDENTITY, *self.essentials()}
+        return {name: value for name, value in self.to_dict().items() if name in used}
+
+    def _values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in defaults(self.scheme_class)}
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> DeidConfig:
@@ -241,15 +192,71 @@ class DeidConfig:
           facts: what its metadata says of how it was made, as `tfdeid.data.metadata.read_facts` returns it.
 
         Raises:
-          DeidError: it was made by a later version of this program.
+          DeidError: it was made by a later version of this program, or by a plug-in that is not installed.
         """
-        options, known = facts["deid"], {field.name for field in dataclasses.fields(cls)}
-        if unknown := options.keys() - known:
+        options = dict(facts["deid"])
+        scheme = options.get("scheme", CommonOptions.scheme)
+        if scheme not in SCHEMES:
+            plugin = facts.get("plugins", {}).get("scheme")
+            source = "a later version of this program" if plugin is None else f"{plugin['distribution']} {plugin['version']}"
+            raise DeidError(f"the dataset was made by the scheme {scheme!r} of {source}, which is not installed. Install it.")
+        own = defaults(SCHEMES[scheme])
+        if unknown := options.keys() - own.keys() - _FIRST_OPTIONS.keys():
             raise DeidError(
                 f"the dataset was made with options that this program does not know: {', '.join(sorted(unknown))}. Use the "
                 "version of the program that made it."
             )
-        return cls(**options, algorithm_version=facts.get("algorithm_version", 1))
+        # What metadata has of other schemes' options did nothing.
+        used = {name: value for name, value in options.items() if name in own}
+        return cls(**used, algorithm_version=facts.get("algorithm_version", 1))
+
+    def __repr__(self) -> str:
+        return f"DeidConfig({', '.join(f'{name}={value!r}' for name, value in self.essentials().items())})"
+
+
+def options_of_name(name: str) -> dict[str, str]:
+    """Reads a configuration's name, as `DeidConfig.name` writes it.
+
+    Returns:
+      Options by name, as they are written on a command line; {} for what is no such name.
+    """
+    begun = re.fullmatch(r"(?P<scheme>[a-z_]+?)_(?P<input_size>\d+)_(?P<output_size>\d+)(?P<rest>_.+)?", name)
+    if not begun or begun["scheme"] not in SCHEMES:
+        return {}
+    known = usual_options(begun["scheme"])
+    others = "|".join(sorted(known.keys() - {*_ALWAYS_SAID}, key=len, reverse=True))
+    if begun["rest"] and not re.match(rf"_({others}).", begun["rest"]):
+        return {}
+    said = re.split(rf"_({others})", begun["rest"] or "")[1:]
+    options = {option: begun[option] for option in _ALWAYS_SAID} | dict(zip(said[::2], said[1::2], strict=True))
+    # A name says 1 for true, and TFDS's alphabet has no colon for pool:64.
+    flags = {option for option, usual in known.items() if isinstance(usual, bool)}
+    options |= {option: value.replace("1", "true") for option, value in options.items() if option in flags}
+    return options | {option: value.replace("pool", "pool:") for option, value in options.items() if option == "key_scope"}
+
+
+def usual_options(scheme: str) -> dict[str, Any]:
+    """Returns the defaults of all options that metadata of a scheme may have.
+
+    Raises:
+      DeidError: there is no such scheme.
+    """
+    return {**_FIRST_OPTIONS, **defaults(SCHEMES[scheme]), "scheme": scheme}
+
+
+def _own_options(scheme: type[Scheme], given: Mapping[str, Any]) -> Any:
+    """Returns a scheme's options of some values.
+
+    An option that other schemes alone have may be given at their default, which says nothing.
+
+    Raises:
+      DeidError: an option is unknown or another scheme's, or a value is out of its bounds.
+    """
+    known = {field.name for field in dataclasses.fields(scheme.Options)}
+    for name, value in given.items():
+        if name not in known and not (name in _FIRST_OPTIONS and value == _FIRST_OPTIONS[name]):
+            raise SCHEMES.no_option(name, scheme.name, value)
+    return scheme.Options(**{name: value for name, value in given.items() if name in known})
 
 
 class Deidentifier:
@@ -263,10 +270,8 @@ class Deidentifier:
     """
 
     def __init__(self, config: DeidConfig | None = None, key: Key | None = None):
-        from tfdeid.schemes import make_scheme
-
         self.config = config or DeidConfig()
-        self._scheme = make_scheme(self.config, key)
+        self._scheme = self.config.scheme_class(self.config, key)
 
     def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
         """De-identifies one image.
@@ -282,7 +287,9 @@ class Deidentifier:
         Raises:
           DeidError: the image is none of those, or the id is missing; the message says what was given.
         """
-        return self._scheme(self.prepare(image), image_id)
+        prepared = self.prepare(image)
+        self._scheme.check_channels(prepared.shape[2])
+        return self._scheme(prepared, image_id)
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Does the first part of a call, all that needs no key: checks, turns gray if so configured, and resizes.

@@ -28,19 +28,40 @@ class Parser(simple_parsing.ArgumentParser):
       description: a sentence or two.
       epilog: what stands below the options.
       formatter_class: how help is laid out.
+      add_help: whether there is --help.
+
+    Attributes:
+      headings: what groups of options are about, by their destination.
     """
 
     def __init__(
         self,
-        prog: str,
+        prog: str | None = None,
         description: str | None = None,
         epilog: str | None = None,
         formatter_class: type[argparse.HelpFormatter] = argparse.HelpFormatter,
+        add_help: bool = True,
     ):
-        super().__init__(prog=prog, description=description, epilog=epilog, allow_abbrev=False, formatter_class=formatter_class)
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=formatter_class,
+            add_help=add_help,
+            allow_abbrev=False,
+        )
+        self.headings: dict[str, str] = {}
 
     def error(self, message: str) -> NoReturn:
         raise DeidError(f"{message}. `{self.prog} --help` lists all.")
+
+    def format_help(self) -> str:
+        self._preprocessing()
+        for group in self._action_groups:
+            for dest, heading in self.headings.items():
+                if group.title and group.title.endswith(f"['{dest}']"):
+                    group.title = heading
+        return super().format_help()
 
     def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
         """Returns what a command line gives.

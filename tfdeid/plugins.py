@@ -52,7 +52,7 @@ class Registry(Generic[T]):
     """
 
     def __init__(self, kind: str, group: str, built_in: Mapping[str, str], base: type[T]):
-        self._kind, self._group, self._base = kind, group, base
+        self.kind, self._group, self._base = kind, group, base
         self._built_in = {name: importlib.metadata.EntryPoint(name, value, group) for name, value in built_in.items()}
 
     def __iter__(self) -> Iterator[str]:
@@ -72,8 +72,28 @@ class Registry(Generic[T]):
         if name in self._built_in:
             return self._built_in[name].load()
         if name not in others:
-            raise unknown_name(self._kind, str(name), list(self))
+            raise unknown_name(self.kind, str(name), list(self))
         return others[name][1]
+
+    def having(self, option: str) -> list[str]:
+        """Returns the names of the classes whose `Options` have an option."""
+        return [name for name in self if option in _options_of(self[name])]
+
+    def no_option(self, option: str, chosen: str, value: Any = None) -> DeidError:
+        """Returns the error for an option that a class's `Options` lack: it is another's, or nobody's.
+
+        Args:
+          option: its name.
+          chosen: the name of the class.
+          value: what was given; None if it is not known.
+        """
+        having = self.having(option)
+        if not having:
+            return unknown_name("option", option, _options_of(self[chosen]))
+        several = f"{self.kind}s {', '.join(having[:-1])} and {having[-1]}"
+        owners = f"{self.kind} {having[0]}" if len(having) == 1 else several
+        given = "" if value is None else f" {value!r}"
+        return DeidError(f"{option}{given} is for the {owners} alone, {self.kind} was {chosen!r}. Leave it out.")
 
     def plugin(self, name: str) -> Plugin | None:
         """Returns whose the class of a name is; None for ours."""
@@ -87,7 +107,7 @@ class Registry(Generic[T]):
             distribution = entry.dist.name if entry.dist else "an unknown distribution"
             if entry.name in owners:
                 raise DeidError(
-                    f"the {self._kind} {entry.name!r} is claimed by both {owners[entry.name]} and {distribution}. Uninstall "
+                    f"the {self.kind} {entry.name!r} is claimed by both {owners[entry.name]} and {distribution}. Uninstall "
                     f"{distribution}, or have it use another name in its entry points {self._group!r}."
                 )
             owners[entry.name] = distribution
@@ -109,6 +129,10 @@ class Registry(Generic[T]):
             elif getattr(made, "name", None) != entry.name:
                 reason = f"{entry.value} has the name {getattr(made, 'name', None)!r}, and its entry point another"
         if reason:
-            warn(f"the {self._kind} {plugin} can't be used and is left out: {' '.join(reason.split())}")
+            warn(f"the {self.kind} {plugin} can't be used and is left out: {' '.join(reason.split())}")
             return None
         return made
+
+
+def _options_of(chosen: Any) -> list[str]:
+    return [field.name for field in dataclasses.fields(chosen.Options)]

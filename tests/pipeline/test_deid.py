@@ -200,8 +200,8 @@ def test_options_reach_the_result(deid, class_folders, tmp_path):
     assert deid(dataset, "--name=mine", "--grayscale", "--scheme=vectorized", "--preset=detailed", "--output_size=64") == 0
     records = read(tmp_path / "out", "mine_deid/vectorized_50_64_presetdetailed_grayscale1", "train")
     assert records[0]["image"].shape == (64, 64, 1)
-    assert deid(dataset, "--name=mine", "--scheme=plain", "--coordinate_decimals=0", "--num_shards=6") == 0
-    folder = tmp_path / "out" / "mine_deid" / "plain_50_224_coordinate_decimals0" / "1.0.0"
+    assert deid(dataset, "--name=mine", "--coordinate_decimals=0", "--num_shards=6") == 0
+    folder = tmp_path / "out" / "mine_deid" / "structural_50_224_coordinate_decimals0" / "1.0.0"
     assert len(list(folder.glob("*.tfrecord-*"))) == 6
     default = json.loads((tmp_path / "out" / "mine_deid" / ".config" / "metadata.json").read_text())
     assert default["default_config_name"] == "vectorized_50_64_presetdetailed_grayscale1", "the first config stays the default"
@@ -262,9 +262,9 @@ def test_two_worker_processes_write_the_same_bytes(deid, sample, tmp_path):
         (["--splits=tran"], "train"),
         (["--scheme=structurl"], "structural"),
         (["--key_scope=pool:1"], "key_scope pool:K takes a whole number K in [2, 4096], key_scope was 'pool:1'"),
-        (["--scheme=plain", "--axes=independent"], "axes 'independent' is for the scheme structural alone"),
-        (["--scheme=plain", "--colors=keyed"], "colors 'keyed' is for the scheme structural alone"),
-        (["--scheme=vectorized", "--bend"], "bend True is for the scheme structural alone"),
+        (["--scheme=plain", "--axes=independent"], "axes is for the scheme structural alone, scheme was 'plain'"),
+        (["--scheme=plain", "--colors=keyed"], "colors is for the scheme structural alone, scheme was 'plain'"),
+        (["--scheme=vectorized", "--bend"], "bend is for the scheme structural alone, scheme was 'vectorized'"),
         (["--colors=key"], "Did you mean 'keyed'"),
         (["--bend", "--input_size=732"], "at most 731 at coordinate_decimals 1 with bend"),
         (["--preset=detaild"], "detailed"),

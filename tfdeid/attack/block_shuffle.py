@@ -18,9 +18,9 @@ from tfdeid.attack.half_bytes import MIDDLE, Halves, Likeness, Order
 from tfdeid.attack.public import MIN_PUBLIC, NO_PUBLIC, some_public
 from tfdeid.attack.unstretch import restretch, unstretch
 from tfdeid.attack.view import RECORDS, Image, Recovery, View
-from tfdeid.deidentifier import BLOCK, DeidConfig
+from tfdeid.deidentifier import DeidConfig
 from tfdeid.parallel import parallel_map
-from tfdeid.schemes.block_shuffle import join_halves, split_halves
+from tfdeid.schemes.block_shuffle import BLOCK, join_halves, split_halves
 
 _NUM_PUBLIC = 1000
 # Records that a mask for all is found from.

@@ -34,7 +34,8 @@ def source_deid_key(arguments: argparse.Namespace) -> tuple[SourceConfig | None,
     Raises:
       DeidError: the configuration file or the key can't be read.
     """
-    sections = load_config(arguments.config) if arguments.config is not None else {}
+    filled = {"source": SourceConfig, "deid": DeidConfig}
+    sections = load_config(arguments.config, filled) if arguments.config is not None else {}
     source_values, deid_values = dict(sections.get("source", {})), dict(sections.get("deid", {}))
     check_keys("source", source_values, SourceConfig)
     check_keys("deid", deid_values, DeidConfig)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import re
 import unicodedata
@@ -12,7 +11,7 @@ from etils import epath
 
 from tfdeid.commandline import absolute, absolute_dataset, command
 from tfdeid.config import experiment_on
-from tfdeid.deidentifier import DeidConfig
+from tfdeid.deidentifier import options_of_name
 from tfdeid.errors import DeidError
 
 VERSION = "1.0.0"
@@ -106,7 +105,7 @@ def making_command(name: str, data_dir: object = None, of: tuple[str, str | None
     elif of is not None or source != "lfw_subset":
         words += ["--dataset", source if of is None else absolute_dataset(of[0])]
     if not experiment:
-        words += [word for field, value in _deid_fields(config).items() for word in (f"--{field}", value)]
+        words += [word for field, value in options_of_name(config).items() for word in (f"--{field}", value)]
     if data_dir:
         place = absolute(str(data_dir))
         # The source may lie there too, or elsewhere, which only the user knows.
@@ -114,17 +113,3 @@ def making_command(name: str, data_dir: object = None, of: tuple[str, str | None
     if of is not None and of[1] is not None:
         words += ["--data_dir", absolute(of[1])]
     return command("python", "-m", "beam.deid", *words)
-
-
-def _deid_fields(config: str) -> dict[str, str]:
-    """Reads a configuration's name, as `DeidConfig.name` writes it; {} for what is none."""
-    others = "|".join(field.name for field in dataclasses.fields(DeidConfig)[3:])
-    fields = re.fullmatch(rf"(?P<scheme>[a-z_]+?)_(?P<input_size>\d+)_(?P<output_size>\d+)(?P<rest>(_({others}).+)*)", config)
-    if not fields:
-        return {}
-    found = {name: fields[name] for name in ("scheme", "input_size", "output_size")}
-    rest = re.split(rf"_({others})", fields["rest"])[1:]
-    found |= dict(zip(rest[::2], rest[1::2], strict=True))
-    # A name says 1 for true, and TFDS's alphabet has no colon for pool:64.
-    spelled = {name: ("1", "true") for name in ("grayscale", "bend")} | {"key_scope": ("pool", "pool:")}
-    return {name: value.replace(*spelled[name]) if name in spelled else value for name, value in found.items()}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tfdeid.deidentifier import DeidConfig
+from tfdeid.deidentifier import DeidConfig, usual_options
 from tfdeid.errors import DeidError
-from tfdeid.schemes import KEYLESS_SCHEMES, PER_IMAGE_SCHEMES
+from tfdeid.schemes import SCHEMES
 
 if TYPE_CHECKING:
     from tfdeid.data.batches import ImageData
@@ -34,7 +33,7 @@ def check_same_content(facts: Mapping[str, Any], shape: tuple[int, int], label_n
             f"{len(tested.label_names)}: {', '.join(tested.label_names[:5])}, ..."
         )
     for name, said in (("scheme", "scheme"), ("key_fingerprint", "key (its fingerprint)")):
-        if name == "key_fingerprint" and facts.get("scheme") in KEYLESS_SCHEMES:
+        if name == "key_fingerprint" and not _encrypts(facts):
             continue
         if facts.get(name) != tested.facts.get(name):
             raise DeidError(
@@ -46,8 +45,7 @@ def check_same_content(facts: Mapping[str, Any], shape: tuple[int, int], label_n
 
 def _check_parameters(facts: Mapping[str, Any], tested: ImageData) -> None:
     """Raises DeidError if parameters differ. A version that had no such parameter yet did what is now its default."""
-    defaults = {field.name: field.default for field in dataclasses.fields(DeidConfig)} if "deid" in facts else {}
-    trained, other = ({**defaults, **said.get("deid", {})} for said in (facts, tested.facts))
+    trained, other = (_parameters(said) for said in (facts, tested.facts))
     for name in {**trained, **other}:
         if name not in trained or name not in other:
             raise DeidError(
@@ -66,9 +64,19 @@ def _check_parameters(facts: Mapping[str, Any], tested: ImageData) -> None:
         )
 
 
+def _parameters(facts: Mapping[str, Any]) -> dict[str, Any]:
+    if "deid" not in facts:
+        return {}
+    return {**(usual_options(facts["scheme"]) if facts.get("scheme") in SCHEMES else {}), **facts["deid"]}
+
+
 def _version_of_draws(facts: Mapping[str, Any]) -> int | None:
     """Returns the algorithm's version; None where what is done to an image has been the same in all versions."""
-    if "deid" not in facts or facts.get("scheme") not in PER_IMAGE_SCHEMES:
+    if "deid" not in facts or not _encrypts(facts):
         return None
     config = DeidConfig.of_facts(facts)
-    return config.algorithm_version if config.scheme != "structural" or config.needs_ids else None
+    return config.algorithm_version if config.scheme_class.changes_with_version(config) else None
+
+
+def _encrypts(facts: Mapping[str, Any]) -> bool:
+    return facts.get("scheme") not in SCHEMES or SCHEMES[facts["scheme"]].needs_key

@@ -128,7 +128,7 @@ def measure(
         raise DeidError(f"alpha must be in [0, 1], alpha was {alpha}.")
     deidentify = Deidentifier(config, key)
     vectorize = None
-    if vec is None and config.scheme in ("structural", "vectorized"):
+    if vec is None and config.scheme_class.traces:
         vectorize = Deidentifier(config.with_scheme("vectorized", output_size=config.input_size))
 
     def one(index: int, image: np.ndarray) -> tuple[float, float, float]:

@@ -13,6 +13,7 @@ from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError
 from tfdeid.key import Key
 from tfdeid.measure.measures import ALPHA, MEASURES, Measures, measure
+from tfdeid.schemes import SCHEMES
 
 _Z_95 = 1.96
 
@@ -91,8 +92,9 @@ def sweep(
     if not sizes:
         raise DeidError("a sweep needs at least one input size, got none.")
     configs = {size: dataclasses.replace(config, input_size=size) for size in dict.fromkeys(sizes)}
-    if config.scheme not in ("structural", "vectorized"):
-        raise DeidError(f"SDIM compares vector images, so the scheme must be structural or vectorized, it was {config.scheme}.")
+    if not config.scheme_class.traces:
+        tracing = " or ".join(name for name in SCHEMES if SCHEMES[name].traces)
+        raise DeidError(f"SDIM compares vector images, so the scheme must be {tracing}, it was {config.scheme}.")
     keys = [_key(seed, k) for k in range(num_keys)]
     measures, others = {}, {}
     for size, sized in configs.items():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from tfdeid.deidentifier import DeidConfig
 
 # Table 2: 10,000 test images of CIFAR-10 at 224 x 224, in colour, under the published key, alpha 0.5.
@@ -61,7 +59,7 @@ def apart_from_table_2(config: DeidConfig, key: str | None, split: str | None, a
       alpha: the weight of SSIM_Dei in DI.
       is_selection: whether only some classes or examples were chosen from.
     """
-    usual = dataclasses.asdict(DeidConfig())
+    usual = DeidConfig().to_dict()
     # Neither changes what is measured: painters differ by rounding, and the preset draws no random colours.
     for name in ("input_size", "backend", "seed"):
         del usual[name]

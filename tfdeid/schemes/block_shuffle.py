@@ -5,15 +5,20 @@ M. Tanaka, "Learnable image encryption", ICCE-TW 2018.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from tfdeid.deidentifier import BLOCK, DeidConfig
-from tfdeid.image import resize
+from tfdeid.errors import DeidError
 from tfdeid.key import Key
-from tfdeid.schemes.keystream import KeyStream, Masks
+from tfdeid.schemes.base import DATASET, IMAGE, CommonOptions, PixelScheme
+from tfdeid.schemes.key_space import IMAGES_NOT_KEYS, KeySpace
+from tfdeid.schemes.keystream import KeyStream, Masks, shared_mask
+
+# Pixels a side of a block.
+BLOCK = 4
 
 
 class Mask(NamedTuple):
@@ -28,7 +33,7 @@ class Mask(NamedTuple):
     order: npt.NDArray[np.intp]
 
 
-class BlockShuffle:
+class BlockShuffle(PixelScheme):
     """In each block of 4 x 4 pixels, half-bytes are reversed and change places, in all blocks alike; then comes the stretching.
 
     The key fixes 96 bits and a permutation of 96 (for gray images 32 and 32): with `key_scope` "dataset" the same for all
@@ -37,12 +42,39 @@ class BlockShuffle:
     follows from the other.
     """
 
-    def __init__(self, config: DeidConfig, key: Key):
-        self._config = config
-        self._masks: Masks[Mask] = Masks("block_shuffle v1", config, key, _draw)
+    name = "block_shuffle"
+    about = "in blocks of 4 x 4 pixels, half-bytes are reversed and change places (Tanaka 2018)"
+    key_scopes = (DATASET, IMAGE)
+    survives_augmentation = False
 
-    def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
-        return resize(self.encrypt(image, image_id), self._config.output_size)
+    def __init__(self, config: CommonOptions, key: Key | None = None):
+        super().__init__(config, key)
+        self._masks: Masks[Mask] = Masks("block_shuffle v1", self, _draw)
+
+    @classmethod
+    def check(cls, config: CommonOptions) -> None:
+        """Raises DeidError if the input size holds no whole number of blocks."""
+        if config.input_size % BLOCK:
+            below = config.input_size // BLOCK * BLOCK
+            raise DeidError(
+                f"input_size must be a multiple of {BLOCK} for the scheme {cls.name!r}, which works on blocks of {BLOCK} x "
+                f"{BLOCK} pixels; input_size was {config.input_size}. Use {f'{below} or ' if below else ''}{below + BLOCK}."
+            )
+
+    @classmethod
+    def key_space(cls, config: CommonOptions, channels: int = 3) -> KeySpace:
+        """M! * 2^M images with M = 96 half-bytes a block, for gray 32; the key fixes M bits and a permutation of M."""
+        halves = 2 * BLOCK * BLOCK * (1 if config.grayscale else channels)
+        images_log2 = math.log2(math.factorial(halves)) + halves
+        return KeySpace(images_log2, 2 * halves, IMAGES_NOT_KEYS, config.key_scope == IMAGE)
+
+    @classmethod
+    def leaks(cls, config: CommonOptions) -> list[str]:
+        return [
+            f"Which blocks of {BLOCK} x {BLOCK} pixels are equal, and so flat areas and the rough layout.",
+            "The half-bytes of each block, but for their order and for reversal.",
+            *shared_mask(config),
+        ]
 
     def encrypt(self, image: np.ndarray, image_id: str | None = None) -> npt.NDArray[np.uint8]:
         """Encrypts an image, without stretching it.

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-
-from tfdeid.deidentifier import BLOCK, DeidConfig
-from tfdeid.schemes.negative_positive import ORDERS, check_channels
+from typing import Any
 
 IMAGES_NOT_KEYS = "The count is of possible images, not of keys: a key has 256 random bits, however many images there are."
-_NO_KEY = "Nothing is encrypted, so there is no key to search for."
+NO_KEY = "Nothing is encrypted, so there is no key to search for."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,36 +43,5 @@ class KeySpace:
         )
 
 
-def key_space(config: DeidConfig, channels: int = 3) -> KeySpace:
-    """Returns the key space of a configuration.
-
-    - structural: (n + 1)^n images of n = N * N pixels (Ko et al. 2020, eq. 9); the key fixes the entries of the warp table
-      that occur on the canvas, 10^d * N + 1 at d decimals, the same for both axes; twice as many where the axes are
-      independent, and in a pool of K tables K times as many. Keyed colours add 3 bounds of levels for each image (the colours
-      themselves are no secret: every record shows them), and a bend 36 numbers.
-    - negative_positive: 8^n * 6^n (their eq. 8); 3 bits and one of 6 orders a pixel.
-    - block_shuffle: M! * 2^M with M = 96 half-bytes a block, for gray 32; M bits and a permutation of M.
-
-    Args:
-      config: what is done; with `grayscale` the images have one channel.
-      channels: channels of the images, 1 or 3.
-
-    Raises:
-      DeidError: the scheme doesn't take such images.
-    """
-    pixels, each = config.input_size**2, config.key_scope == "image"
-    if config.scheme == "structural":
-        from tfdeid.schemes.structural.bend import NUMBERS as BEND_NUMBERS
-        from tfdeid.schemes.structural.recolor import LEVELS
-
-        tables = config.pool_size or 1
-        values = (10**config.coordinate_decimals * config.input_size + 1) * (1 if config.axes == "shared" else 2) * tables
-        more = (LEVELS - 1 if config.colors == "keyed" else 0) + (BEND_NUMBERS if config.bend else 0)
-        return KeySpace(pixels * math.log2(pixels + 1), values, IMAGES_NOT_KEYS, each, tables, more)
-    if config.scheme == "negative_positive":
-        check_channels(channels)
-        return KeySpace(pixels * (channels + math.log2(len(ORDERS))), pixels * (channels + 1), IMAGES_NOT_KEYS, each)
-    if config.scheme == "block_shuffle":
-        halves = 2 * BLOCK * BLOCK * (1 if config.grayscale else channels)
-        return KeySpace(math.log2(math.factorial(halves)) + halves, 2 * halves, IMAGES_NOT_KEYS, each)
-    return KeySpace(None, 0, _NO_KEY)
+def key_space(config: Any, channels: int = 3) -> KeySpace:
+    return config.key_space(channels)

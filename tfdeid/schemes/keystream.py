@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
-from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import ImageError
 from tfdeid.key import Key
-from tfdeid.schemes import needed_id
+from tfdeid.schemes.base import DATASET, CommonOptions, Scheme
 
 _Mask = TypeVar("_Mask")
 
@@ -74,13 +73,12 @@ class Masks(Generic[_Mask]):
 
     Args:
       label: the scheme and the version of its algorithm.
-      config: what to do.
-      key: the owner's key.
+      scheme: whose masks they are.
       draw: makes a mask for a number of channels.
     """
 
-    def __init__(self, label: str, config: DeidConfig, key: Key, draw: Callable[[KeyStream, int], _Mask]):
-        self._label, self._config, self._key, self._draw = label, config, key, draw
+    def __init__(self, label: str, scheme: Scheme, draw: Callable[[KeyStream, int], _Mask]):
+        self._label, self._scheme, self._draw = label, scheme, draw
         self._shared: dict[int, _Mask] = {}
 
     def mask_for(self, image: np.ndarray, image_id: str | None) -> _Mask:
@@ -93,20 +91,27 @@ class Masks(Generic[_Mask]):
         Raises:
           DeidError: the image has another shape, or its id is missing.
         """
-        size, channels = self._config.input_size, image.shape[-1]
+        config, channels = self._scheme.config, image.shape[-1]
+        size = config.input_size
         if image.dtype != np.uint8 or image.shape not in ((size, size, 1), (size, size, 3)):
             raise ImageError(
                 f"an image must be uint8[{size}, {size}, 1 or 3] here, input_size being {size}; "
                 f"got {image.dtype}{list(image.shape)}."
             )
-        if self._config.needs_ids:
-            image_id = needed_id(self._config, image_id)
-            return self._drawn(channels, f", image {self._config.image_label(image_id)}")
+        if config.key_scope != DATASET:
+            return self._drawn(channels, f", image {config.image_label(self._scheme.needed_id(image_id))}")
         # Two threads that come first at once draw the same mask.
         if channels not in self._shared:
-            whose = "" if self._config.algorithm_version == 1 else f", input size {size}"
+            whose = "" if config.algorithm_version == 1 else f", input size {size}"
             self._shared[channels] = self._drawn(channels, whose)
         return self._shared[channels]
 
     def _drawn(self, channels: int, whose: str) -> _Mask:
-        return self._draw(KeyStream(self._key, f"{self._label}, {channels} channels{whose}"), channels)
+        return self._draw(KeyStream(self._scheme.key, f"{self._label}, {channels} channels{whose}"), channels)
+
+
+def shared_mask(config: CommonOptions) -> list[str]:
+    """Returns what records show of a mask that all have: a sentence, or none."""
+    if config.key_scope != DATASET:
+        return []
+    return ["All records have the same mask: what is learned from some of them holds for the others."]

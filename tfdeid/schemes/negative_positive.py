@@ -1,4 +1,4 @@
-"""Negative-positive transformation and colour shuffling, pixel by pixel: the rival that the paper compares itself with.
+"""Negative-positive transformation and colour shuffling, pixel by pixel: the baseline that the paper compares itself with.
 
 W. Sirichotedumrong, T. Maekawa, Y. Kinoshita and H. Kiya, "Privacy-preserving deep neural networks with pixel-based image
 encryption considering data augmentation in the encrypted domain", ICIP 2019; with another mask for each image: W.
@@ -7,16 +7,16 @@ Sirichotedumrong, Y. Kinoshita and H. Kiya, "Pixel-based image encryption withou
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from tfdeid.deidentifier import DeidConfig
-from tfdeid.errors import ImageError
-from tfdeid.image import resize
 from tfdeid.key import Key
-from tfdeid.schemes.keystream import KeyStream, Masks
+from tfdeid.schemes.base import DATASET, IMAGE, CommonOptions, PixelScheme
+from tfdeid.schemes.key_space import IMAGES_NOT_KEYS, KeySpace
+from tfdeid.schemes.keystream import KeyStream, Masks, shared_mask
 
 # The six orders of a pixel's channels, by number.
 ORDERS = ("RGB", "GRB", "RBG", "GBR", "BRG", "BGR")
@@ -37,7 +37,7 @@ class Mask(NamedTuple):
     exchange: npt.NDArray[np.uint8]
 
 
-class NegativePositive:
+class NegativePositive(PixelScheme):
     """Each value becomes its negative or stays, and each pixel's three channels change places; then the image is stretched.
 
     The key fixes 4 draws a pixel (3 bits and one of 6 orders), 4 * N * N in all at input size N: with `key_scope` "dataset" the
@@ -45,12 +45,14 @@ class NegativePositive:
     each. The paper counts 8^n * 6^n images for n pixels; a key has 256 random bits.
     """
 
-    def __init__(self, config: DeidConfig, key: Key):
-        self._config = config
-        self._masks: Masks[Mask] = Masks("negative_positive v1", config, key, self._draw)
+    name = "negative_positive"
+    about = "pixel by pixel, values become negatives and channels change places (Sirichotedumrong et al. 2019)"
+    key_scopes = (DATASET, IMAGE)
+    takes_gray = False
 
-    def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
-        return resize(self.encrypt(image, image_id), self._config.output_size)
+    def __init__(self, config: CommonOptions, key: Key | None = None):
+        super().__init__(config, key)
+        self._masks: Masks[Mask] = Masks("negative_positive v1", self, self._draw)
 
     def encrypt(self, image: np.ndarray, image_id: str | None = None) -> npt.NDArray[np.uint8]:
         """Encrypts an image, without stretching it.
@@ -65,7 +67,7 @@ class NegativePositive:
         Raises:
           DeidError: the image has another shape or is gray, or the id is missing.
         """
-        check_channels(image.shape[-1])
+        self.check_channels(image.shape[-1])
         mask = self._masks.mask_for(image, image_id)
         planes = _planes(image) ^ mask.negative
         for places, chosen in zip(_EXCHANGES, mask.exchange, strict=True):
@@ -74,7 +76,7 @@ class NegativePositive:
 
     def decrypt(self, encrypted: np.ndarray, image_id: str | None = None) -> npt.NDArray[np.uint8]:
         """Undoes `encrypt`, with the same arguments and errors."""
-        check_channels(encrypted.shape[-1])
+        self.check_channels(encrypted.shape[-1])
         mask = self._masks.mask_for(encrypted, image_id)
         planes = _planes(encrypted)
         for places, chosen in reversed(list(zip(_EXCHANGES, mask.exchange, strict=True))):
@@ -82,20 +84,27 @@ class NegativePositive:
         planes ^= mask.negative
         return np.stack(list(planes), axis=-1).reshape(encrypted.shape)
 
+    @classmethod
+    def key_space(cls, config: CommonOptions, channels: int = 3) -> KeySpace:
+        """8^n * 6^n images of n pixels (Ko et al. 2020, eq. 8); the key fixes 3 bits and one of 6 orders a pixel."""
+        cls.check_channels(channels)
+        pixels = config.input_size**2
+        images_log2 = pixels * (channels + math.log2(len(ORDERS)))
+        return KeySpace(images_log2, pixels * (channels + 1), IMAGES_NOT_KEYS, config.key_scope == IMAGE)
+
+    @classmethod
+    def leaks(cls, config: CommonOptions) -> list[str]:
+        return [
+            "How far the three values of each pixel are from mid-grey, though not on which side and in which channel.",
+            "The place of every pixel: flat areas and edges stay where they are.",
+            *shared_mask(config),
+        ]
+
     def _draw(self, stream: KeyStream, channels: int) -> Mask:
-        pixels = self._config.input_size**2
+        pixels = self.config.input_size**2
         negative = 255 * stream.bits(channels * pixels).reshape(channels, pixels)
         order = stream.below(len(ORDERS), pixels)
         return Mask(negative, exchange=255 * np.stack([order & 1, order >= 2, order >= 4]).astype(np.uint8))
-
-
-def check_channels(channels: int) -> None:
-    """Raises ImageError for gray images."""
-    if channels == 1:
-        raise ImageError(
-            "the scheme 'negative_positive' takes colour images only, since its shuffling of colour channels needs three; "
-            "this image has 1. Use another scheme for gray images."
-        )
 
 
 def _planes(image: np.ndarray) -> npt.NDArray[np.uint8]:

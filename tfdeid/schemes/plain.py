@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfdeid.deidentifier import DeidConfig
 from tfdeid.image import resize
+from tfdeid.schemes.base import Scheme
 
 
-class Plain:
+class Plain(Scheme):
     """Bicubic resize from the input size to the output size."""
 
-    def __init__(self, config: DeidConfig):
-        self._output_size = config.output_size
+    name = "plain"
+    about = "resize only: no protection at all"
+    needs_key = False
 
     def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
-        return resize(image, self._output_size)
+        return resize(image, self.config.output_size)

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfdeid.deidentifier import DeidConfig
+from tfdeid.key import Key
+from tfdeid.schemes.base import CommonOptions, Scheme
 from tfdeid.schemes.structural import rasterize, trace_options, vectorize
+from tfdeid.schemes.structural.options import TracingOptions
 
 
-class Vectorized:
+class Vectorized(Scheme):
     """Rasterize(Vectorize(image))."""
 
-    def __init__(self, config: DeidConfig):
-        self._config = config
-        self._options = trace_options(config.preset, seed=config.seed)
+    name = "vectorized"
+    about = "traced and painted, not encrypted"
+    Options = TracingOptions
+    needs_key = False
+    traces = True
+
+    def __init__(self, config: CommonOptions, key: Key | None = None):
+        super().__init__(config, key)
+        self._trace = trace_options(config.options.preset, seed=config.options.seed)
 
     def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
-        return rasterize(vectorize(image, self._options), self._config.output_size, backend=self._config.backend)
+        return rasterize(vectorize(image, self._trace), self.config.output_size, backend=self.config.options.backend)

@@ -7,7 +7,6 @@ import pathlib
 from typing import ClassVar
 
 from tfdeid.data.naming import dataset_name
-from tfdeid.deidentifier import DeidConfig
 from tfdeid.reproduce.parts.base import Part, Result, read_results
 from tfdeid.reproduce.workshop import Workshop
 
@@ -80,12 +79,11 @@ class Training(Part):
 
     def deid_options(self, workshop: Workshop) -> list[str]:
         """Returns the options of `beam.deid`."""
-        fields = {field.name: getattr(self.deid, field.name) for field in dataclasses.fields(self.deid)}
         options = [f"--config={self.config}"] if self.config else [f"--dataset={self.dataset}"]
         options += [f"--data_dir={workshop.data_dir}"] if workshop.data_dir else []
         options += [f"--limit={self.limit}"] if self.limit else []
         options += [f"--output_dir={_data(workshop)}", f"--key={workshop.key_reference}", "--mode=resume"]
-        options += [f"--{name}={value}" for name, value in fields.items() if value != getattr(DeidConfig, name)]
+        options += [f"--{name}={value}" for name, value in self.deid.essentials().items()]
         return [*options, "--direct_running_mode=multi_processing", "--direct_num_workers=0"]
 
     def _train_options(self, workshop: Workshop, run_dir: pathlib.Path) -> list[str]:
