@@ -20,16 +20,16 @@ from beam.job import Job, ShardTask, plan_shards
 from beam.output import decide, write_errors
 from beam.progress import Progress
 from beam.shards import find_changed, finish_dataset, total
-from tfdeid.commandline import absolute, absolute_dataset, absolute_key
-from tfdeid.data.locate import check_utf8, default_data_dir, folder_path
+from tfdeid.commandline import absolute, absolute_key
 from tfdeid.data.metadata import is_complete, name_default_config
 from tfdeid.data.naming import dataset_name
 from tfdeid.data.shard_report import read_reports
-from tfdeid.data.sources import Source, SourceConfig, open_source
+from tfdeid.data.sources import Source, SourceConfig, absolute_dataset, open_source
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.files import lock
 from tfdeid.key import Key
+from tfdeid.paths import check_utf8, default_data_dir, folder_path
 from tfdeid.redaction import shown
 from tfdeid.terminal import divert_stderr, import_tensorflow, run_command
 

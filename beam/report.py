@@ -19,7 +19,6 @@ from etils import epath
 from beam.job import Job, ShardTask
 from beam.shards import STAGES, Clock, StageError, get_worker
 from tfdeid.commandline import command
-from tfdeid.data.locate import default_data_dir
 from tfdeid.data.metadata import is_complete
 from tfdeid.data.naming import class_names, renamed, split_names
 from tfdeid.data.shard_report import read_reports
@@ -27,6 +26,7 @@ from tfdeid.data.sources import Source
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, warn
 from tfdeid.files import write_text
+from tfdeid.paths import default_data_dir
 
 _FAILED_STEP = " [while running"  # So Beam begins what it appends to an error's message.
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tfdeid.commandline import absolute, absolute_dataset, absolute_key, command
+from tfdeid.commandline import absolute, absolute_key, command
 
 WORDS = (
     "plain",
@@ -49,24 +49,8 @@ def test_what_lies_above_a_link_is_where_the_file_system_has_it(tmp_path, monkey
     assert absolute("link/x") == f"{tmp_path}/link/x"
 
 
-def test_names_of_datasets_and_keys_stay(tmp_path, monkeypatch):
+def test_keys_stay_and_their_files_are_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "out" / "x_deid" / "1.0.0").mkdir(parents=True)
-    (tmp_path / "out" / "x_deid" / "1.0.0" / "features.json").touch()
-    for name in ("lfw_subset", "cifar10", "cifar10_deid/structural_50_224", "a/b:1.0.0"):
-        assert absolute_dataset(name) == name
-    assert absolute_dataset("folder:my scans") == f"folder:{tmp_path}/my scans"
-    assert absolute_dataset("folder:gs://b/x") == "folder:gs://b/x"
-    assert absolute_dataset("out/x_deid/1.0.0") == f"{tmp_path}/out/x_deid/1.0.0" == absolute_dataset("./out/x_deid/1.0.0")
     for reference in ("paper", "env:DEID_KEY", "gcp-secret:projects/p/secrets/s/versions/1"):
         assert absolute_key(reference) == reference
     assert absolute_key("keys/a b") == f"{tmp_path}/keys/a b"
-
-
-def test_a_name_is_looked_for_in_the_data_directory_before_it_is_a_path(tmp_path, monkeypatch):
-    for place in ("here", "data"):
-        (tmp_path / place / "x_deid" / "plain_32_64").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "here")
-    name = "x_deid/plain_32_64"
-    assert absolute_dataset(name, str(tmp_path / "data")) == name
-    assert absolute_dataset(name, str(tmp_path / "elsewhere")) == absolute_dataset(name) == f"{tmp_path}/here/{name}"

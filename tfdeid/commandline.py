@@ -6,8 +6,8 @@ import os
 import pathlib
 import shlex
 
-from tfdeid.data.locate import folder_path, local_path
 from tfdeid.errors import DeidError
+from tfdeid.paths import folder_path, local_path
 
 _KEY_KINDS = ("env:", "gcp-secret:")
 
@@ -21,24 +21,9 @@ def absolute(path: str | os.PathLike[str]) -> str:
     """Returns a path as it is written from every folder; what has a scheme (gs://) is left as it is.
 
     Raises:
-      DeidError: as for `tfdeid.data.locate.folder_path`.
+      DeidError: as for `tfdeid.paths.folder_path`.
     """
     return os.fspath(folder_path(path, "path"))
-
-
-def absolute_dataset(dataset: str, data_dir: str | None = None) -> str:
-    """Returns a dataset's reference as it is written from every folder: `folder:REL` and paths are absolute, names stay.
-
-    Args:
-      dataset: as commands take it.
-      data_dir: where a name is looked for before it is taken for a path.
-    """
-    if dataset.startswith("folder:"):
-        return f"folder:{absolute(dataset.removeprefix('folder:'))}"
-    is_path = dataset.startswith((".", "~", os.sep))
-    if os.sep in dataset and os.path.isdir(dataset):
-        is_path = is_path or data_dir is None or not os.path.isdir(os.path.join(data_dir, dataset))
-    return absolute(dataset) if is_path else dataset
 
 
 def absolute_key(reference: str) -> str:

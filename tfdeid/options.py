@@ -105,25 +105,25 @@ def unknown_argument(
 
     Args:
       argument: as it was given.
-      parser: of the command.
+      parser: the command's.
       sections: as for `parse`.
       values: as `read_sections` returned them.
-      more_options: as for `Parser.unknown`.
+      more_options: names of options that would have been understood, but for the parser's own.
     """
-    option = argument.split("=")[0].removeprefix("--")
+    given = argument.split("=")[0]
     for name, filled in sections.items():
-        if argument.startswith("--") and hasattr(filled, "CHOICE"):
+        if given.startswith("--") and hasattr(filled, "CHOICE"):
             field, registry = filled.CHOICE
             chosen = values[name].get(field, getattr(filled.COMMON, field))
-            for written in (option, option.removeprefix("no")):
-                if registry.having(written):
-                    return registry.no_option(written, chosen)
+            for option in (given[2:], given[2:].removeprefix("no")):
+                if registry.having(option):
+                    return registry.no_option(option, chosen)
     return parser.unknown(argument, more_options)
 
 
 def _given(argv: Sequence[str] | None, name: str) -> str | None:
     """Returns the value of one option, before the others are known."""
-    parser = Parser(add_help=False)
+    parser = Parser("", add_help=False)
     parser.add_argument(f"--{name}")
     return getattr(parser.parse_known_args(argv)[0], name)
 

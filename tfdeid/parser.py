@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
@@ -28,15 +29,12 @@ class Parser(simple_parsing.ArgumentParser):
       description: a sentence or two.
       epilog: what stands below the options.
       formatter_class: how help is laid out.
-      add_help: whether there is --help.
-
-    Attributes:
-      headings: what groups of options are about, by their destination.
+      add_help: whether --help is an option.
     """
 
     def __init__(
         self,
-        prog: str | None = None,
+        prog: str,
         description: str | None = None,
         epilog: str | None = None,
         formatter_class: type[argparse.HelpFormatter] = argparse.HelpFormatter,
@@ -46,22 +44,21 @@ class Parser(simple_parsing.ArgumentParser):
             prog=prog,
             description=description,
             epilog=epilog,
+            allow_abbrev=False,
             formatter_class=formatter_class,
             add_help=add_help,
-            allow_abbrev=False,
         )
-        self.headings: dict[str, str] = {}
+        self.headings: dict[str, str] = {}  # Of groups of options from dataclasses, by their destination.
+
+    def format_help(self) -> str:
+        self._preprocessing()  # Makes the groups.
+        for group in self._action_groups:
+            if made := re.fullmatch(r"\w+ \['(\w+)'\]", group.title or ""):
+                group.title = self.headings.get(made[1], made[1])
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         raise DeidError(f"{message}. `{self.prog} --help` lists all.")
-
-    def format_help(self) -> str:
-        self._preprocessing()
-        for group in self._action_groups:
-            for dest, heading in self.headings.items():
-                if group.title and group.title.endswith(f"['{dest}']"):
-                    group.title = heading
-        return super().format_help()
 
     def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
         """Returns what a command line gives.

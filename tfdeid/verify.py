@@ -18,9 +18,9 @@ from tfdeid.data.example import Example, digest, digest_of_all
 from tfdeid.data.load import open_builder
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.naming import class_names
+from tfdeid.data.record_files import READERS
 from tfdeid.data.shard_report import REPORTS, ShardReport
 from tfdeid.data.sources import Source, SourceConfig, open_source
-from tfdeid.data.tfds_store import READERS
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.files import crc32c, file_size

@@ -10,7 +10,7 @@ from beam.shards import _write_records
 from tests.data.made import NAME, make_dataset
 from tfdeid import DeidError
 from tfdeid.data import array_record, tfrecord
-from tfdeid.data.tfds_store import TfdsStore
+from tfdeid.data.sources.tfds import TfdsStore
 
 RECORDS = [np.random.RandomState(k).bytes(700 + k) for k in range(50)]
 

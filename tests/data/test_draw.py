@@ -68,7 +68,7 @@ def test_all_are_damaged(tmp_path):
 
 
 def test_a_split_of_nothing(monkeypatch):
-    monkeypatch.setattr("tfdeid.data.draw.open_source", lambda config: types.SimpleNamespace(splits={"train": 0}))
+    monkeypatch.setattr("tfdeid.data.draw.open_source", lambda config: types.SimpleNamespace(splits={"train": 0}, warnings=[]))
     with pytest.raises(DeidError, match="split 'train' of lfw_subset has no images"):
         draw_images(SourceConfig(), None, 5, 0, at_most=True)
 

@@ -12,7 +12,7 @@ import tfdeid
 from beam.deid import run
 from tfdeid import DeidError
 from tfdeid.cli import main
-from tfdeid.data.locate import dataset_folder, folder_path
+from tfdeid.data.locate import dataset_folder
 from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.verify import verify
 
@@ -125,14 +125,6 @@ def test_damaged_metadata_is_said_in_one_line(faces, tmp_path):
                 verify("lfw_subset_deid", str(tmp_path))
             assert "\n" not in str(caught.value)
         (folder / file).write_text(kept)
-
-
-def test_folders_that_epath_takes_for_stores_or_for_relative_ones():
-    for store in ("gs", "s3", "az", "hf"):
-        assert "://" not in str(folder_path(f"/{store}/data", "data_dir"))
-    assert str(folder_path("file:///data/a%20b", "data_dir")) == str(folder_path("file:/data/a b", "data_dir")) == "/data/a b"
-    assert str(folder_path("gs://bucket/a", "data_dir")) == "gs://bucket/a"
-    assert folder_path("a/../b/", "data_dir").is_absolute()
 
 
 def test_a_folder_that_is_no_utf8(faces, tmp_path):

@@ -50,7 +50,7 @@ def test_few_whole_numbers_become_classes_in_their_order(tmp_path):
 
 
 def test_many_whole_numbers_are_no_classes(tmp_path, monkeypatch):
-    monkeypatch.setattr("tfdeid.data.tfds_store._MOST_INTEGERS", 3)
+    monkeypatch.setattr("tfdeid.data.sources.tfds._MOST_INTEGERS", 3)
     store(tmp_path, lambda t: image(t, label=np.int64), {"train": rows(4, label=lambda k: k)})
     fails("'label' of tiny has more than 3 different values.*--label_feature none", dataset="tiny", data_dir=str(tmp_path))
     assert opened(tmp_path, label_feature="none").label_names is None
@@ -163,7 +163,7 @@ def test_a_limit_draws_by_class_where_labels_are_at_hand(tmp_path, monkeypatch, 
     made = [{"image": np.full((2, 3, 3), k, np.uint8), "label": k // 100} for k in range(250)]  # Sorted by class.
     store(tmp_path, labelled, {"train": made}, shards=3)
     if large:
-        monkeypatch.setattr("tfdeid.data.tfds_store._QUICKLY_READ", 0)
+        monkeypatch.setattr("tfdeid.data.sources.tfds._QUICKLY_READ", 0)
     source = opened(tmp_path, limit=9)
     examples = read_all(source, "train")
     assert len(examples) == 9 and values(examples) == [e.index for e in examples] == sorted(e.index for e in examples)
@@ -173,8 +173,8 @@ def test_a_limit_draws_by_class_where_labels_are_at_hand(tmp_path, monkeypatch, 
     assert len({e.label for e in examples}) > 1
 
 
-def test_wide_gaps_are_passed_over(tmp_path, monkeypatch):
-    monkeypatch.setattr("tfdeid.data.tfds_store._WORTH_PASSING_OVER", 5)
+def test_what_lies_between_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setattr("tfdeid.data.tfrecord._EVERY", 5)
     store(tmp_path, labelled, {"train": png_rows(50)}, shards=3)
     store_read = opened(tmp_path)._store.read
     for wanted in ([0], [49], [0, 49], [3, 4, 20, 21, 22, 40], list(range(50)), [1, 7, 13, 19], []):

@@ -47,7 +47,7 @@ def test_negative_positive_of_a_folder(deid, tmp_path, class_folders, key_path):
 
 
 def test_gray_sources_are_refused_before_the_work_starts(deid, tmp_path):
-    with pytest.raises(DeidError, match="shuffling of colour channels needs three"):
+    with pytest.raises(DeidError, match="takes colour images only, of three channels"):
         deid("--scheme=negative_positive", *SIZES)
     assert not list((tmp_path / "out").rglob("*.tfrecord*"))
 

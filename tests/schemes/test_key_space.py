@@ -70,5 +70,5 @@ def test_notes_tell_images_from_keys():
 
 
 def test_gray_images_have_no_channels_to_shuffle():
-    with pytest.raises(DeidError, match="needs three"):
+    with pytest.raises(DeidError, match="takes colour images only, of three channels"):
         key_space(DeidConfig("negative_positive"), channels=1)

@@ -80,9 +80,8 @@ def open_case(target: Target, key: Key | None) -> Case:
     split = _split(target, builder.info.splits)
     published = open_source(SourceConfig(dataset=target.dataset, data_dir=target.data_dir))
     source = open_source(SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts))
-    if target.originals.startswith("folder:"):
-        for note in source.notes:
-            warn(note)
+    for note in source.warnings:
+        warn(note)
     if source.name != facts["source"]:
         raise DeidError(f"{target.dataset} was made of {facts['source']}; the originals given are {source.name}.")
     origin = facts.get("source_splits", {}).get(split, split)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from tfdeid.attack.attackers import ATTACKERS, LINKERS, TRAINED
 from tfdeid.attack.figures import JUDGE
 from tfdeid.attack.view import KEY
-from tfdeid.commandline import absolute, absolute_dataset, absolute_key, command, writable_folder
+from tfdeid.commandline import absolute, absolute_key, command, writable_folder
+from tfdeid.data.sources import absolute_dataset
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.key import Key
 from tfdeid.terminal import import_tensorflow

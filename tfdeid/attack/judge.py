@@ -40,7 +40,7 @@ def train_judge(
     import tensorflow as tf
 
     from tfdeid.attack.networks import apply, draw, mirrored, steps, train
-    from tfdeid.train.models import SMALL, make_model
+    from tfdeid.models import SMALL, make_model
 
     def sized(several: Sequence[Image]) -> Image:
         return np.stack(parallel_map(lambda image: resize(image, size), several))

@@ -10,17 +10,17 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from tfdeid.commandline import absolute, absolute_dataset, absolute_key, command, writable_folder
+from tfdeid.commandline import absolute, absolute_key, command, writable_folder
 from tfdeid.commands.image_options import add_image_options, source_deid_key
 from tfdeid.commands.preview import NUM_IMAGES
 from tfdeid.data.draw import draw_images
-from tfdeid.data.locate import local_path
-from tfdeid.data.sources import SourceConfig
+from tfdeid.data.sources import SourceConfig, absolute_dataset
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError
 from tfdeid.measure import sweep_output
 from tfdeid.measure.sweep import sweep
 from tfdeid.parser import Parser
+from tfdeid.paths import local_path
 from tfdeid.reproduce import paper
 from tfdeid.terminal import import_tensorflow
 

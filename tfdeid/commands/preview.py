@@ -9,11 +9,11 @@ import numpy as np
 
 from tfdeid.commands.image_options import add_image_options, source_deid_key
 from tfdeid.data.draw import draw_images, read_images
-from tfdeid.data.locate import local_path
 from tfdeid.data.sources import SourceConfig
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError
 from tfdeid.parser import Parser
+from tfdeid.paths import local_path
 from tfdeid.preview import format_of, preview, save, write_svg
 from tfdeid.terminal import import_tensorflow
 

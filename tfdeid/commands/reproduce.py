@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tfdeid.data.locate import local_path
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.parser import Parser
+from tfdeid.paths import local_path
 from tfdeid.reproduce import table_output
 from tfdeid.reproduce.run import reproduce
 from tfdeid.reproduce.tables import SCALES, TABLES, make_table

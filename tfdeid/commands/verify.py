@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from etils import epath
 from tqdm import tqdm
 
-from tfdeid.data.locate import local_path
 from tfdeid.errors import DeidError
 from tfdeid.files import write_text
 from tfdeid.key import Key
 from tfdeid.parser import Parser
+from tfdeid.paths import local_path
 from tfdeid.terminal import import_tensorflow
 from tfdeid.verify import Owner, verify
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from etils import epath
 
@@ -31,10 +33,37 @@ def read_records(path: epath.Path, skip: int = 0, take: int | None = None) -> It
     return itertools.chain.from_iterable(read_blocks(path, skip, take))
 
 
+def read_records_at(path: epath.Path, places: Sequence[int]) -> Iterator[bytes]:
+    """Yields the records at ascending places of a file; those between them are not read.
+
+    Raises:
+      DeidError: as for `read_records`.
+    """
+    if len(places) and places[-1] - places[0] + 1 == len(places):
+        yield from read_records(path, places[0], len(places))
+        return
+    with _opened(path) as (reader, count, block):
+        if len(places) and places[-1] >= count:
+            raise DeidError(f"it has only {count} records")
+        for start in range(0, len(places), block):
+            yield from reader.read(places[start : start + block])
+
+
 def read_blocks(path: epath.Path, skip: int = 0, take: int | None = None) -> Iterator[list[bytes]]:
     """Yields what `read_records` does, as many records at once as have about 4 MB together."""
+    with _opened(path) as (reader, count, block):
+        stop = count if take is None else skip + take
+        if max(skip, stop) > count:
+            raise DeidError(f"it has only {count} records")
+        for start in range(skip, stop, block):
+            yield reader.read(start, min(start + block, stop))
+
+
+@contextlib.contextmanager
+def _opened(path: epath.Path) -> Iterator[tuple[Any, int, int]]:
+    """Gives the package's reader of a file, how many records it has, and how many of them have about 4 MB."""
     try:
-        from array_record.python.array_record_module import ArrayRecordReader
+        from array_record.python.array_record_module import ArrayRecordReader  # Late: only for files of this format.
     except ImportError as error:
         raise DeidError("an ArrayRecord file needs the package array_record, which can't be imported") from error
     try:
@@ -44,12 +73,7 @@ def read_blocks(path: epath.Path, skip: int = 0, take: int | None = None) -> Ite
             count = reader.num_records()
             if not reader.ok():
                 reader.close()  # Raises what is wrong.
-            stop = count if take is None else skip + take
-            if max(skip, stop) > count:
-                raise DeidError(f"it has only {count} records")
-            block = max(1, _AT_ONCE * count // size)
-            for start in range(skip, stop, block):
-                yield reader.read(start, min(start + block, stop))
+            yield reader, count, max(1, _AT_ONCE * count // size)
         finally:
             if reader.ok():
                 reader.close()

@@ -18,8 +18,9 @@ from tfdeid.data import array_record
 from tfdeid.data.locate import MissingDatasetError
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.naming import SUFFIX, making_command
+from tfdeid.data.record_files import READERS
+from tfdeid.data.sources.tfds import TfdsStore
 from tfdeid.data.tfds_features import BOOLEAN, CLASS
-from tfdeid.data.tfds_store import READERS, TfdsStore, without_tuner
 from tfdeid.errors import DeidError, reason, unknown_name
 
 if TYPE_CHECKING:
@@ -97,16 +98,16 @@ class ImageData:
         self._config = config
         store, resizing = _open_store(dataset or config.dataset, config)
         if store.label_names is None:
-            raise DeidError(f"{store.name} has no labels, so no classifier can be trained on it.")
+            raise DeidError(f"{store.source_name} has no labels, so no classifier can be trained on it.")
         if store.roles.label_kind not in (CLASS, BOOLEAN):
             raise DeidError(
-                f"a network is trained on classes, and the label {store.label_key!r} of {store.name} is a "
+                f"a network is trained on classes, and the label {store.label_key!r} of {store.source_name} is a "
                 f"{store.roles.label_kind}. `python -m beam.deid --scheme plain` makes classes of its values."
             )
         builder = store.builder
         height, width, channels = store.feature(store.image_key).shape
         if channels not in (1, 3):
-            raise DeidError(f"images must have 1 or 3 channels, those of {store.name} have {channels}.")
+            raise DeidError(f"images must have 1 or 3 channels, those of {store.source_name} have {channels}.")
         if height == width and resizing == [height]:
             resizing = []
         self._store, self.resizing = store, resizing
@@ -119,7 +120,7 @@ class ImageData:
         self._format = builder.info.file_format.value
         self.label_names: list[str] = store.label_names
         self.channels: int = channels
-        self.facts = read_facts(builder.data_dir) or {"source": store.name, "source_version": store.version}
+        self.facts = read_facts(builder.data_dir) or {"source": store.source_name, "source_version": store.version}
         if not resizing and (height is None or height != width):
             raise DeidError(f"images of {self.name} are of several sizes or not square. Give --image_size to resize them.")
         self.image_size: int = resizing[-1] if resizing else height
@@ -181,13 +182,13 @@ class ImageData:
         records = self._records(None if self._config.cache else int(drawn[0]))
         records = records.shuffle(min(self._config.shuffle_buffer, self.size), seed=int(drawn[1]) >> 1)
         images = records.shard(shard[1], shard[0]).map(self._decode, _THREADS)
-        return without_tuner(images.batch(batch_size, drop_remainder=True).prefetch(_BATCHES_AHEAD))
+        return _without_tuner(images.batch(batch_size, drop_remainder=True).prefetch(_BATCHES_AHEAD))
 
     def test_batches(self, batch_size: int) -> tf.data.Dataset:
         """Returns all examples in stored order, as uint8[B, S, S, C] and int64[B]; the last batch may be smaller."""
         if batch_size not in self._tests:  # Built once: every graph leaves something behind.
             images = self._records(None).map(self._decode, _THREADS)
-            self._tests[batch_size] = without_tuner(images.batch(batch_size).prefetch(_BATCHES_AHEAD))
+            self._tests[batch_size] = _without_tuner(images.batch(batch_size).prefetch(_BATCHES_AHEAD))
         return self._tests[batch_size]
 
     def _records(self, shuffle_seed: int | None) -> tf.data.Dataset:
@@ -236,7 +237,7 @@ class ImageData:
 
         good = 0
         try:
-            for _ in without_tuner(self._records(None).map(self._decode, _THREADS)):
+            for _ in _without_tuner(self._records(None).map(self._decode, _THREADS)):
                 good += 1
         except tf.errors.OpError:
             for part in self._parts:
@@ -340,3 +341,12 @@ def _open_store(dataset: str, config: DataConfig) -> tuple[TfdsStore, list[int]]
             return TfdsStore(plain["source"], config.data_dir), [*dict.fromkeys(sizes), *resizing]
         except MissingDatasetError:
             raise error from None
+
+
+def _without_tuner(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Switches tf.data's tuner off: its thread sleeps, and the end of every range or epoch may wait half a second for it."""
+    import tensorflow as tf  # Late: takes seconds.
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)

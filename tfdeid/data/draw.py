@@ -9,16 +9,14 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from tfdeid.data.sources import Example, Source, SourceConfig, is_tfds, open_source
+from tfdeid.data.sources import Example, Source, SourceConfig, open_source, store_class
 from tfdeid.data.tfds_features import NONE
 from tfdeid.errors import DeidError, unknown_name, warn
 from tfdeid.image import decode_image, to_uint8
 from tfdeid.parallel import parallel_map
 
 _BUNDLED = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg")
-# To read through a split costs about a fiftieth of what it costs to look up each of its images.
-_WORTH_READING_THROUGH = 50
-# Damaged examples that are named one by one.
+# Damaged examples that are named.
 _NAMED = 10
 
 
@@ -29,7 +27,7 @@ def read_images(paths: Sequence[str]) -> list[np.ndarray]:
       DeidError: a file is not there or no image.
     """
     if not paths:
-        from skimage import data
+        from skimage import data  # Late: takes half a second.
 
         folder = pathlib.Path(data.__file__).parent
         paths = [str(folder / name) for name in _BUNDLED]
@@ -94,23 +92,23 @@ class Draw:
 
     def take(self, count: int) -> list[Drawn]:
         """Returns the next `count` that can be decoded, in the order of the draw; fewer where there are no more."""
-        found: list[Drawn] = []
+        drawn: list[Drawn] = []
         begun = self._next
-        while len(found) < count and self.left:
-            missing, tried = count - len(found), self._next - begun
+        while len(drawn) < count and self.left:
+            missing, tried = count - len(drawn), self._next - begun
             # As many as should give what is missing, judging by those before: few passes even where much is damaged.
-            several = min(-(-missing * tried // max(1, len(found))), 4 * tried) if tried else missing
+            several = min(-(-missing * tried // max(1, len(drawn))), 4 * tried) if tried else missing
             numbers = self._order[self._next : self._next + several]
             examples = read_examples(self._source, self._split, numbers)
             for number, example, image in zip(numbers, examples, parallel_map(attempting(self._decode), examples), strict=True):
-                if len(found) == count:
+                if len(drawn) == count:
                     break
                 self._next += 1
                 if isinstance(image, DeidError):
                     self.damaged.append(f"{name_of(self._split, example)}: {image}")
                 else:
-                    found.append(Drawn(number, example, image))
-        return found
+                    drawn.append(Drawn(number, example, image))
+        return drawn
 
 
 def attempting(decode: Callable[[Example], np.ndarray]) -> Callable[[Example], np.ndarray | DeidError]:
@@ -128,7 +126,7 @@ def attempting(decode: Callable[[Example], np.ndarray]) -> Callable[[Example], n
 def _without_labels(config: SourceConfig) -> SourceConfig:
     """Returns the same source without labels, where they play no part: then none need be clear."""
     by_label = (config.label_feature, config.classes, config.num_classes, config.limit)
-    if any(value is not None for value in by_label) or not is_tfds(config.dataset):
+    if any(value is not None for value in by_label) or not store_class(config.dataset)[0].has_features:
         return config
     return dataclasses.replace(config, label_feature=NONE)
 
@@ -149,9 +147,8 @@ def draw_images(config: SourceConfig, split: str | None, num_images: int, seed: 
       DeidError: the source, the split or so many images are not there, or none of them can be decoded.
     """
     source = open_source(_without_labels(config))
-    if config.dataset.startswith("folder:"):
-        for note in source.notes:
-            warn(note)
+    for note in source.warnings:
+        warn(note)
     split = split or next(iter(source.splits))
     if split not in source.splits:
         raise unknown_name("split", split, source.splits)
@@ -165,17 +162,14 @@ def draw_images(config: SourceConfig, split: str | None, num_images: int, seed: 
     if not drawn:
         raise DeidError(f"none of the {size:,} images of {config.dataset} can be decoded. {draw.damaged[0]}")
     tell_damaged(draw.damaged, config.dataset)
-    return [one.image for one in sorted(drawn, key=lambda one: one.number)]
+    return [example.image for example in sorted(drawn, key=lambda example: example.number)]
 
 
 def read_examples(source: Source, split: str, numbers: Sequence[int]) -> list[Example]:
     """Returns the examples at some places of a split, in the order of the places given."""
-    if len(numbers) * _WORTH_READING_THROUGH < source.splits[split]:
-        return [next(iter(source.read(split, number, number + 1))) for number in numbers]
-    wanted = set(numbers)
-    examples = source.read(split, 0, max(wanted, default=-1) + 1)
-    found = {number: example for number, example in enumerate(examples) if number in wanted}
-    return [found[number] for number in numbers]
+    places = sorted(set(numbers))
+    examples = dict(zip(places, source.read_at(split, places), strict=True))
+    return [examples[number] for number in numbers]
 
 
 def pixels(example: Example) -> np.ndarray:

@@ -7,9 +7,10 @@ from typing import Any
 
 from etils import epath
 
-from tfdeid.data.locate import MissingDatasetError, check_utf8, dataset_folder, default_data_dir, open_folder
+from tfdeid.data.locate import MissingDatasetError, dataset_folder, open_folder
 from tfdeid.data.naming import SUFFIX, making_command
 from tfdeid.errors import DeidError
+from tfdeid.paths import check_utf8, default_data_dir
 
 # Of the arguments of tfds.load, those about making a dataset: here it is made already.
 _OF_MAKING = ("download", "download_and_prepare_kwargs")
@@ -28,7 +29,7 @@ def load(name: epath.PathLike, **kwargs: Any) -> Any:
     Raises:
       DeidError: there is no such dataset (the message names the command that makes it), or it is in ArrayRecord.
     """
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets as tfds  # Late: takes seconds.
 
     builder = open_builder(name, kwargs.pop("data_dir", None))
     if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
@@ -49,7 +50,7 @@ def data_source(name: epath.PathLike, **kwargs: Any) -> Any:
     Raises:
       DeidError: there is no such dataset, or it is in TFRecord, which has no random access.
     """
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets as tfds  # Late: takes seconds.
 
     builder = open_builder(name, kwargs.pop("data_dir", None))
     if builder.info.file_format != tfds.core.FileFormat.ARRAY_RECORD:

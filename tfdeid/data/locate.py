@@ -1,4 +1,4 @@
-"""Where data lies: folders and datasets as people write them, as paths."""
+"""Where prepared datasets lie: their folders by name, version and data directory."""
 
 from __future__ import annotations
 
@@ -6,102 +6,23 @@ import contextlib
 import errno
 import json
 import os
-import pathlib
 import re
 import sys
-import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
 from etils import epath
 
+from tfdeid.data.shard_report import REPORTS
 from tfdeid.errors import DeidError, unknown_name
-from tfdeid.terminal import import_tensorflow
+from tfdeid.paths import absolute_path, default_data_dir, folder_path, is_url
 
 FEATURES = "features.json"
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[^/:]+))?(:(?P<version>[\w.*]+))?")
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
-_FILE_URL = re.compile(r"file:(//(localhost)?)?(?=/)", re.IGNORECASE)
-# What etils.epath takes for stores; it also takes a local folder /gs/... for one.
-_STORES = ("gs", "s3", "az", "hf")
 
 
 class MissingDatasetError(DeidError):
     """There is no such dataset; other errors are about one that is there."""
-
-
-def folder_path(text: epath.PathLike, option: str) -> epath.Path:
-    """Returns a folder that someone named, as an absolute path.
-
-    Args:
-      text: a path, relative or with `~`, or a URL: file:///data, gs://bucket/data.
-      option: what it was given as, for errors.
-
-    Raises:
-      DeidError: nothing here reads such a URL, or there is no such user.
-    """
-    text = os.fspath(text)
-    if "\0" in text:
-        raise DeidError(f"{option} must be a path, {option} was {text!r}.")
-    if url := _FILE_URL.match(text):
-        return _local(urllib.parse.unquote(text[url.end() :], errors="surrogateescape"))
-    if url := _URL.match(text):
-        _check_scheme(url["scheme"], f"{option} {text!r}")
-        return epath.Path(text)
-    expanded = os.path.expanduser(text)
-    if text.startswith("~") and expanded == text:
-        raise DeidError(f"{option} {text!r}: there is no such user. A folder of that name here is written ./{text}.")
-    return _local(expanded)
-
-
-def local_path(text: epath.PathLike, option: str) -> pathlib.Path:
-    """Returns a path on this machine that someone named, as `folder_path` does.
-
-    Raises:
-      DeidError: it is in a store, or as for `folder_path`.
-    """
-    path = str(folder_path(text, option))
-    if "://" in path:
-        raise DeidError(f"{option} must be on this machine, {option} was {path!r}.")
-    return pathlib.Path(path)
-
-
-def _local(text: str) -> epath.Path:
-    # Behind a link, `..` is not where it seems: only the file system knows.
-    path = os.path.realpath(text) if os.pardir in text.split("/") else os.path.abspath(text)
-    # With two slashes it is the same folder for the system, and none of a store for epath.
-    return epath.Path("/" + path if path.split("/")[1] in _STORES else path)
-
-
-def _check_scheme(scheme: str, what: str) -> None:
-    if scheme == "gs":
-        return
-    import_tensorflow()
-    import tensorflow as tf
-
-    known = [one for one in _STORES if one == "gs" or one in tf.io.gfile.get_registered_schemes()]
-    if scheme not in known:
-        raise DeidError(
-            f"{what}: {scheme}:// can't be used here. Known: a local path, file://, {', '.join(f'{one}://' for one in known)}."
-        )
-
-
-def check_utf8(path: epath.PathLike, what: str) -> None:
-    """Raises DeidError for a path that is no UTF-8: TensorFlow opens no other, and nobody could read what lies there."""
-    text = os.fspath(path)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise DeidError(f"{what} must have a name in UTF-8, which TensorFlow needs, and it is {text!r}. Rename it.") from None
-
-
-def default_data_dir() -> epath.Path:
-    """Returns TFDS's own data directory."""
-    if given := os.environ.get("TFDS_DATA_DIR"):
-        return folder_path(given, "TFDS_DATA_DIR")
-    if os.path.expanduser("~") == "~":
-        raise DeidError("no home folder is known here, and so no default data directory. Give --data_dir and --output_dir.")
-    return folder_path("~/tensorflow_datasets", "data_dir")
 
 
 @contextlib.contextmanager
@@ -137,19 +58,19 @@ def dataset_folder(dataset: epath.PathLike, data_dir: epath.PathLike | None = No
 
 
 def _dataset_folder(text: str, root: epath.Path) -> epath.Path:
-    if text.startswith(("/", ".", "~")) or _URL.match(text) or _FILE_URL.match(text):
+    if text.startswith(("/", ".", "~")) or is_url(text):
         folder = folder_path(text, "dataset")
-        if found := _find(folder):
-            return found
+        if prepared := _find(folder):
+            return prepared
         raise _no_dataset(text, folder)
     parts = _NAME.fullmatch(text)
-    if parts and (found := _find(root / parts["name"], parts["config"], parts["version"])):
-        return found
-    for folder in (root / text, _local(text)) if text else ():
-        if found := _find(folder):
-            return found
-    if not parts and text and _local(text).exists():
-        raise _no_dataset(text, _local(text))
+    if parts and (prepared := _find(root / parts["name"], parts["config"], parts["version"])):
+        return prepared
+    for folder in (root / text, absolute_path(text)) if text else ():
+        if prepared := _find(folder):
+            return prepared
+    if not parts and text and absolute_path(text).exists():
+        raise _no_dataset(text, absolute_path(text))
     if not parts:
         raise DeidError(
             "a dataset must be name, name/config, name:version or name/config:version, or a folder that holds one, got "
@@ -157,10 +78,10 @@ def _dataset_folder(text: str, root: epath.Path) -> epath.Path:
         )
     _check_finished(text, root / text.split(":")[0])
     hint = "Nothing is downloaded: prepare it (tfds build), or name its folder by data_dir."
-    prepared = sorted(_prepared(root))
-    if not prepared:
+    known = sorted(_prepared(root))
+    if not known:
         raise MissingDatasetError(f"dataset {text!r} is not prepared: there is no dataset in {root}. {hint}")
-    raise MissingDatasetError(f"{unknown_name('dataset', text, prepared)} Looked in {root}. {hint}")
+    raise MissingDatasetError(f"{unknown_name('dataset', text, known)} Looked in {root}. {hint}")
 
 
 def open_folder(folder: epath.Path) -> Any:
@@ -169,7 +90,7 @@ def open_folder(folder: epath.Path) -> Any:
     Raises:
       DeidError: its metadata is damaged.
     """
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets as tfds  # Late: takes seconds.
 
     try:
         return tfds.builder_from_directory(folder)
@@ -184,7 +105,7 @@ def _find(folder: epath.Path, config: str | None = None, version: str | None = N
         return folder
     if config := config or _default_config(folder):
         folder = folder / config
-    versions = [one for one in _versions(folder) if not version or one.match(version)]
+    versions = [known for known in _versions(folder) if not version or known.match(version)]
     return folder / str(max(versions)) if versions else None
 
 
@@ -202,8 +123,6 @@ def _no_dataset(text: str, folder: epath.Path) -> DeidError:
 
 def _check_finished(dataset: str, folder: epath.Path) -> None:
     """Raises DeidError if there are shards of ours in a folder or below it, and not yet a dataset."""
-    from tfdeid.data.shard_report import REPORTS
-
     for place in (folder, *_folders(folder), *(inner for outer in _folders(folder) for inner in _folders(outer))):
         if (place / REPORTS).is_dir() and not (place / FEATURES).exists():
             raise DeidError(
@@ -219,7 +138,7 @@ def _folders(folder: epath.Path) -> Iterator[epath.Path]:
 
 
 def _versions(folder: epath.Path) -> list[Any]:
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets as tfds  # Late: takes seconds.
 
     valid = [entry for entry in _folders(folder) if tfds.core.Version.is_valid(entry.name)]
     for entry in valid:  # What may not be looked into has no files, as far as `exists` can tell.

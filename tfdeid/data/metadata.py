@@ -23,7 +23,7 @@ METADATA_FILES = (LAST_FILE, "dataset_info.json", "metadata.json", "label.labels
 
 def make_features(output_size: int, channels: int, label_names: Sequence[str] | None) -> tfds.features.FeaturesDict:
     """Returns the features of a de-identified dataset: `image` (PNG), `id` (Text) and, if the source has labels, `label`."""
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets as tfds  # Late: takes seconds.
 
     features: dict[str, Any] = {
         "id": tfds.features.Text(),
@@ -85,7 +85,7 @@ def write_metadata(
       splits: for each split the number of records of each shard, and the bytes of all.
       facts: how the dataset was made; must hold nothing secret, since it travels with the dataset.
     """
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets as tfds  # Late: takes seconds.
 
     directory = epath.Path(directory)
     identity = tfds.core.DatasetIdentity(

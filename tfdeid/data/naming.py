@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from etils import epath
 
-from tfdeid.commandline import absolute, absolute_dataset, command
+from tfdeid.commandline import absolute, command
 from tfdeid.config import experiment_on
+from tfdeid.data.sources import SourceConfig, absolute_dataset
 from tfdeid.deidentifier import options_of_name
 from tfdeid.errors import DeidError
 
@@ -63,7 +64,8 @@ def class_names(names: Iterable[str]) -> list[str]:
 
 def _class_like(name: str) -> str:
     escaped = "".join(
-        one.encode("unicode_escape").decode() if unicodedata.category(one) in _UNWRITABLE else one for one in name.strip()
+        letter.encode("unicode_escape").decode() if unicodedata.category(letter) in _UNWRITABLE else letter
+        for letter in name.strip()
     )
     return escaped or "unnamed"
 
@@ -102,7 +104,7 @@ def making_command(name: str, data_dir: object = None, of: tuple[str, str | None
     words: list[str] = []
     if experiment:
         words += ["--config", f"configs/{experiment}"]
-    elif of is not None or source != "lfw_subset":
+    elif of is not None or source != SourceConfig.dataset:
         words += ["--dataset", source if of is None else absolute_dataset(of[0])]
     if not experiment:
         words += [word for field, value in options_of_name(config).items() for word in (f"--{field}", value)]

@@ -63,7 +63,7 @@ def choose(info: Any, image_feature: str | None = None, label_feature: str | Non
 
 
 def _leaves(features: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets as tfds  # Late: takes seconds.
 
     for name, feature in features.items():
         if isinstance(feature, tfds.features.FeaturesDict):
@@ -159,14 +159,14 @@ def _some(names: list[str]) -> str:
 
 
 def _is_image(feature: Any) -> bool:
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets as tfds  # Late: takes seconds.
 
     return isinstance(feature, tfds.features.Image) and not isinstance(feature, tfds.features.LabeledImage)
 
 
 def _kind(feature: Any) -> str | None:
     """Returns what kind of label a feature can be; None if it can't be one."""
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets as tfds  # Late: takes seconds.
 
     if isinstance(feature, tfds.features.ClassLabel):
         return CLASS
@@ -182,18 +182,18 @@ def _kind(feature: Any) -> str | None:
 
 def _has_classes(key: str, feature: Any) -> bool:
     """Tells whether a feature holds several classes, as that of an image with several labels or boxes does."""
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets as tfds  # Late: takes seconds.
 
     inner = getattr(feature, "feature", None)  # of a Sequence or a Dataset
     if inner is None:
         return False
-    inside = [one for _, one in _leaves({"": inner})]
-    whole_numbers = any(_shape(one) == () and np.dtype(one.np_dtype).kind in "iub" for one in inside)
-    return any(isinstance(one, tfds.features.ClassLabel) for one in inside) or ("label" in key and whole_numbers)
+    leaves = [leaf for _, leaf in _leaves({"": inner})]
+    whole_numbers = any(_shape(leaf) == () and np.dtype(leaf.np_dtype).kind in "iub" for leaf in leaves)
+    return any(isinstance(leaf, tfds.features.ClassLabel) for leaf in leaves) or ("label" in key and whole_numbers)
 
 
 def _shape(feature: Any) -> tuple[int | None, ...] | None:
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets as tfds  # Late: takes seconds.
 
     # A sequence has the shape of its elements, too.
     return getattr(feature, "shape", None) if isinstance(feature, tfds.features.Tensor) else None

@@ -1,23 +1,36 @@
 """TFRecord files, read within bounds.
 
 TensorFlow's reader allocates whatever length a record claims, and the process ends where that much memory can't be had.
+
+A TFRecord file has no index: a record is found by the lengths of those before it. Where records begin is remembered, so that a
+process which reads a file part by part, in any order, passes over no record twice to find another.
 """
 
 from __future__ import annotations
 
+import array
+import contextlib
+import functools
 import itertools
+import os
 import struct
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, cast
 
 import google_crc32c
 from etils import epath
 
 from tfdeid.errors import DeidError
-from tfdeid.files import file_size
+from tfdeid.files import is_remote
 
 # A record: the data's length, the CRC of the length; the data; the CRC of the data.
 _HEADER = struct.Struct("<QI")
 _CRC = struct.Struct("<I")
+# Of so many records one is remembered: those of a million take 130 KB, and few are passed over to find another.
+_EVERY = 64
+# Files that are remembered.
+_FILES = 4096
 
 
 def read_records(path: epath.Path, skip: int = 0, take: int | None = None) -> Iterator[bytes]:
@@ -31,24 +44,110 @@ def read_records(path: epath.Path, skip: int = 0, take: int | None = None) -> It
     Raises:
       DeidError: the file can't be read or is damaged, or ends before so many records.
     """
-    import tensorflow as tf
+    with _opened(path) as records:
+        records.go_to(skip)
+        for _ in itertools.count() if take is None else range(take):
+            if take is None and records.at_end:
+                return
+            yield records.read()
+
+
+def read_records_at(path: epath.Path, places: Iterable[int]) -> Iterator[bytes]:
+    """Yields the records at ascending places of a file; those between them are not read.
+
+    Raises:
+      DeidError: as for `read_records`.
+    """
+    with _opened(path) as records:
+        for place in places:
+            records.go_to(place)
+            yield records.read()
+
+
+@contextlib.contextmanager
+def _opened(path: epath.Path) -> Iterator[_Records]:
+    import tensorflow as tf  # Late: takes seconds.
 
     try:
-        size = file_size(path)
+        size, modified = _state(path)
         with path.open("rb") as file:
-            position = 0
-            for k in itertools.count() if take is None else range(skip + take):
-                if take is None and position == size and k >= skip:
-                    return
-                header = file.read(_HEADER.size)
-                length = _record_length(header, size - position, position)
-                if k < skip:
-                    file.seek(position + length)
-                else:
-                    yield _record(file.read(length - _HEADER.size), position)
-                position += length
+            yield _Records(cast(BinaryIO, file), size, _marks(os.fspath(path), size, modified))
     except (OSError, tf.errors.OpError) as error:  # The second for what is remote.
         raise DeidError(getattr(error, "strerror", None) or str(error).splitlines()[0]) from error
+
+
+def _state(path: epath.Path) -> tuple[int, int]:
+    """Returns a file's length in bytes and when it was written: one of another state is another file."""
+    if is_remote(path):
+        remote = path.stat()
+        return remote.length, int(remote.mtime or 0)
+    local = os.stat(path)
+    return local.st_size, local.st_mtime_ns
+
+
+class _Marks:
+    """Where every `_EVERY`th record of a file begins, as far as it was passed over. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._positions = array.array("Q", [0])
+        self._adding = threading.Lock()
+
+    def note(self, number: int, position: int) -> None:
+        """Remembers where a record begins whose number is a multiple of `_EVERY`."""
+        with self._adding:
+            if number == len(self._positions) * _EVERY:
+                self._positions.append(position)
+
+    def last_before(self, number: int) -> tuple[int, int]:
+        """Returns the number and the position of the last record that is remembered, of those up to a number."""
+        index = min(number // _EVERY, len(self._positions) - 1)
+        return index * _EVERY, self._positions[index]
+
+
+@functools.lru_cache(_FILES)
+def _marks(path: str, size: int, modified: int) -> _Marks:
+    return _Marks()
+
+
+class _Records:
+    """The records of an open file, read forwards."""
+
+    def __init__(self, file: BinaryIO, size: int, marks: _Marks):
+        self._file, self._size, self._marks = file, size, marks
+        self._number = self._position = 0  # of the next record
+
+    @property
+    def at_end(self) -> bool:
+        return self._position == self._size
+
+    def go_to(self, number: int) -> None:
+        """Passes over the records up to one that is further on."""
+        if number == self._number:
+            return
+        marked, position = self._marks.last_before(number)
+        if marked > self._number:
+            self._number, self._position = marked, position
+            self._file.seek(position)
+        while self._number < number:
+            length = self._length()
+            self._file.seek(self._position + length)
+            self._passed(length)
+
+    def read(self) -> bytes:
+        """Returns the next record."""
+        length = self._length()
+        record = _record(self._file.read(length - _HEADER.size), self._position)
+        self._passed(length)
+        return record
+
+    def _length(self) -> int:
+        return _record_length(self._file.read(_HEADER.size), self._size - self._position, self._position)
+
+    def _passed(self, length: int) -> None:
+        self._number += 1
+        self._position += length
+        if self._number % _EVERY == 0:
+            self._marks.note(self._number, self._position)
 
 
 def _record_length(header: bytes, available: int, position: int) -> int:

@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 from tfdeid.commandline import absolute, absolute_key, command
-from tfdeid.data.locate import folder_path
 from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.errors import DeidError
 from tfdeid.key import Key
+from tfdeid.paths import folder_path
 
 
 class Workshop:

@@ -14,10 +14,34 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from tfdeid.checks import check_flag, check_known, check_whole
 from tfdeid.errors import DeidError, ImageError
 from tfdeid.image import resize
 from tfdeid.key import Key
-from tfdeid.schemes.key_space import NO_KEY, KeySpace
+from tfdeid.schemes.key_space import IMAGES_NOT_KEYS, NO_KEY, KeySpace
+
+# All that a file with a scheme needs.
+__all__ = [
+    "ALGORITHM_VERSION",
+    "DATASET",
+    "IMAGE",
+    "IMAGES_NOT_KEYS",
+    "POOL",
+    "CommonOptions",
+    "DeidError",
+    "ImageError",
+    "Key",
+    "KeySpace",
+    "NoOptions",
+    "PixelScheme",
+    "Scheme",
+    "check_flag",
+    "check_known",
+    "check_whole",
+    "defaults",
+    "ids_for",
+    "resize",
+]
 
 # Raise it when the same source, configuration and key give other pixels or ids than before; keep what it stood for before.
 # 2: ids tell apart all images of all sources (see `tfdeid.data.example.RecordIds`), and draws for images all input sizes.

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from tfdeid.data.batches import DataConfig, ImageData, check_testable, read
 from tfdeid.data.same_content import check_same_content
 from tfdeid.errors import DeidError
-from tfdeid.train.models import make_model
+from tfdeid.models import make_model
 from tfdeid.train.run_dir import LAST, RunDir
 
 _BATCH_SIZE = 64

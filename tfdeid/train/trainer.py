@@ -16,14 +16,15 @@ import tensorflow as tf
 from tqdm import tqdm
 
 import tfdeid
-from tfdeid.commandline import absolute, absolute_dataset
+from tfdeid.commandline import absolute
 from tfdeid.data.augment import RandomAffine
 from tfdeid.data.batches import DataConfig, ImageData, check_testable, check_trainable, read
 from tfdeid.data.same_content import check_same_content
+from tfdeid.data.sources import absolute_dataset
 from tfdeid.errors import DeidError, reason
+from tfdeid.models import make_model
 from tfdeid.train.config import TrainConfig
 from tfdeid.train.evaluation import Predictor, accuracy_and_loss
-from tfdeid.train.models import make_model
 from tfdeid.train.run_dir import BEST, LAST, RunDir
 from tfdeid.train.schedule import make_optimizer
 

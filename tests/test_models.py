@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfdeid import DeidError
-from tfdeid.train.models import known_models, make_model
+from tfdeid.models import known_models, make_model
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+import bisect
+import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from etils import epath
 
-from tfdeid.data import array_record, tfrecord
-from tfdeid.data.example import Example
+from tfdeid.commandline import absolute
 from tfdeid.data.locate import dataset_folder, open_folder
+from tfdeid.data.record_files import READERS, READERS_AT
+from tfdeid.data.sources.base import Example, Store
 from tfdeid.data.tfds_features import BOOLEAN, CLASS, INTEGER, TEXT, choose
 from tfdeid.errors import DeidError
 from tfdeid.files import is_remote
 
 if TYPE_CHECKING:
-    import tensorflow as tf
+    from tfdeid.data.sources.config import SourceConfig
 
 _BOOLEANS = ("false", "true")
 # More different values than these are no classes, but captions or numbers of something.
 _MOST_TEXTS, _MOST_INTEGERS = 10_000, 1_000
 # A split of so many bytes is read through within seconds.
 _QUICKLY_READ = 1 << 30
-# To begin anew in a file costs about as much as to read through so many records.
-_WORTH_PASSING_OVER = 200
-# How the records of each file format are read.
-READERS = {"tfrecord": tfrecord.read_records, "array_record": array_record.read_records}
 _CHANNELS = {1: 1, 3: 3, 4: 3}  # stored -> decoded: transparency is laid on white
 
 
-class TfdsStore:
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """A file of a split: the records from `first` on are the split's examples at `places`."""
+
+    path: str
+    first: int
+    places: range
+
+
+class TfdsStore(Store):
     """A dataset that TFDS has prepared in `data_dir`. Nothing is downloaded and the dataset's code is not needed.
 
     `tfdeid.data.tfds_features` says which features are the image, the label and the source id. The values of a label that is
@@ -42,11 +51,14 @@ class TfdsStore:
       data_dir: TFDS's data directory; None for TFDS's own default.
       image_feature: the image, by name or path (a/b); None for the one that is clear.
       label_feature: the label likewise; "none" for no labels.
-      label_names: the names of all classes where they are known already, so that no one reads through the splits for them.
+      label_names: the names of all classes where they are known already, so that nothing is read through for them.
 
     Raises:
       DeidError: the dataset is not there, its image or label can't be told, or its images can't be read as files.
     """
+
+    name, argument = "tfds", "NAME[/CONFIG][:VERSION]"
+    has_features = True
 
     def __init__(
         self,
@@ -56,6 +68,7 @@ class TfdsStore:
         label_feature: str | None = None,
         label_names: Sequence[str] | None = None,
     ):
+        super().__init__(dataset)
         folder = dataset_folder(dataset, data_dir)
         self.builder = open_folder(folder)
         info = self.builder.info
@@ -63,22 +76,49 @@ class TfdsStore:
             raise DeidError(
                 f"{folder} is stored as {info.file_format.value}; a dataset must be stored as {' or '.join(READERS)}."
             )
-        config = self.builder.builder_config
-        self.name = "_".join(part for part in (info.name, config and config.name) if part)
-        self.is_remote, self.states_version, self.version = is_remote(folder), True, str(info.version)
-        self.sizes = {name: split.num_examples for name, split in info.splits.items()}
         self.roles = choose(info, image_feature, label_feature)
         self.image_key, self.label_key, self._id = self.roles.image, self.roles.label, self.roles.source_id
         if label_names is not None:
             self.__dict__["label_names"] = list(label_names)
         feature = self.feature(self.image_key)
-        self.channels: int | None = _CHANNELS.get(feature.shape[-1])
         if feature.np_dtype not in (np.uint8, np.uint16):
             raise DeidError(
                 f"{folder}: images must be stored as uint8 or uint16, and {self.image_key!r} is {np.dtype(feature.np_dtype)}"
             )
 
+    @classmethod
+    def open(cls, rest: str, config: SourceConfig, label_names: Sequence[str] | None) -> TfdsStore:
+        return cls(rest, config.data_dir, config.image_feature, config.label_feature, label_names)
+
+    @classmethod
+    def absolute(cls, rest: str, data_dir: str | None = None) -> str:
+        is_path = rest.startswith((".", "~", os.sep))
+        if os.sep in rest and os.path.isdir(rest):
+            is_path = is_path or data_dir is None or not os.path.isdir(os.path.join(data_dir, rest))
+        return absolute(rest) if is_path else rest
+
+    @functools.cached_property
+    def source_name(self) -> str:
+        config = self.builder.builder_config
+        return "_".join(part for part in (self.builder.info.name, config and config.name) if part)
+
     @property
+    def version(self) -> str:
+        return str(self.builder.info.version)
+
+    @functools.cached_property
+    def is_remote(self) -> bool:
+        return is_remote(self.builder.data_dir)
+
+    @functools.cached_property
+    def channels(self) -> int | None:
+        return _CHANNELS.get(self.feature(self.image_key).shape[-1])
+
+    @functools.cached_property
+    def sizes(self) -> Mapping[str, int]:
+        return {name: split.num_examples for name, split in self.builder.info.splits.items()}
+
+    @functools.cached_property
     def notes(self) -> list[str]:
         """What of the dataset has no place in the output, and what became of its labels."""
         notes = list(self.roles.notes)
@@ -99,19 +139,19 @@ class TfdsStore:
             return list(self.feature(self.label_key).names)
         if self.roles.label_kind == BOOLEAN:
             return list(_BOOLEANS)
-        found: set[Any] = set()
+        different: set[Any] = set()
         for split in self.sizes:
             for position, values in self._values(split, range(self.sizes[split]), (self.label_key,)):
-                found.add(self._label_value(values, f"{self.name} can't be read (split {split!r}, example {position})"))
-                self._check_few(found)
-        return [_text(value) for value in sorted(found)]
+                different.add(self._label_value(values, self._problem(split, position)))
+                self._check_few(different)
+        return [_text(value) for value in sorted(different)]
 
-    def _check_few(self, found: set[Any]) -> None:
+    def _check_few(self, different: set[Any]) -> None:
         most = _MOST_TEXTS if self.roles.label_kind == TEXT else _MOST_INTEGERS
-        if len(found) > most:
+        if len(different) > most:
             raise DeidError(
-                f"the label {self.label_key!r} of {self.name} has more than {most:,} different values, too many for classes. "
-                "Choose another by --label_feature, or none: --label_feature none."
+                f"the label {self.label_key!r} of {self.source_name} has more than {most:,} different values, too many for "
+                "classes. Choose another by --label_feature, or none: --label_feature none."
             )
 
     def labels(self, split: str) -> np.ndarray:
@@ -125,8 +165,12 @@ class TfdsStore:
         return size is not None and size <= _QUICKLY_READ
 
     def read(self, split: str, indices: Sequence[int] | np.ndarray) -> Iterator[Example]:
-        """Yields the examples at ascending positions; what lies between them is read but not parsed."""
+        """Yields the examples at ascending positions; what lies between them is passed over."""
         return self._records(split, indices)
+
+    def units(self, split: str) -> list[range]:
+        """Returns the positions in each of the split's files."""
+        return [file.places for file in self._files(split)]
 
     def feature(self, path: str) -> Any:
         """Returns TFDS's feature of a name or path (a/b)."""
@@ -138,12 +182,15 @@ class TfdsStore:
     def _records(self, split: str, indices: Sequence[int] | np.ndarray, with_image: bool = True) -> Iterator[Example]:
         keys = [key for key in (self.image_key if with_image else None, self.label_key, self._id) if key]
         for index, values in self._values(split, indices, keys):
-            problem = f"{self.name} can't be read (split {split!r}, example {index})"
+            problem = self._problem(split, index)
             image = values[self.image_key] if with_image else b""
             if not isinstance(image, bytes):
                 raise DeidError(f"{problem}: {self.image_key!r} is no image file. Prepare the dataset again.")
             label = self._label(values, problem) if self.label_key else None
             yield Example(image, label, _text(values[self._id]) if self._id else f"{index}", index)
+
+    def _problem(self, split: str, position: int) -> str:
+        return f"{self.source_name} can't be read (split {split!r}, example {position})"
 
     def _label(self, values: dict[str, Any], problem: str) -> int:
         """Returns the index of a label in `label_names`; -1 is TFDS's mark of an unknown one."""
@@ -182,51 +229,49 @@ class TfdsStore:
         if not len(indices):
             return
         where = f"split {split!r}, examples {int(indices[0])} to {int(indices[-1]) + 1}, in {self.builder.data_dir}"
-        for start, stop, wanted in _runs(np.asarray(indices)):
-            position = start
-            for instruction in self.builder.info.splits[f"{split}[{start}:{stop}]"].file_instructions:
-                for data in self._file(instruction, f"{self.name} can't be read ({where})"):
-                    if wanted[position - start]:
-                        problem = f"{self.name} can't be read (split {split!r}, example {position})"
-                        yield position, _parse(data, keys, problem)
-                    position += 1
+        positions = np.asarray(indices)
+        files = self._files(split)
+        while len(positions):
+            file = files[bisect.bisect_right(files, positions[0], key=lambda file: file.places.stop)]
+            wanted, positions = np.split(positions, np.searchsorted(positions, [file.places.stop]))
+            records = self._file(file, wanted - file.places.start, f"{self.source_name} can't be read ({where})")
+            for position, data in zip(wanted.tolist(), records, strict=True):
+                problem = self._problem(split, position)
+                yield position, _parse(data, keys, problem)
 
-    def _file(self, instruction: Any, problem: str) -> Iterator[bytes]:
-        """Yields the records of a file that a TFDS FileInstruction chooses."""
-        path = epath.Path(instruction.filename)
+    def _files(self, split: str) -> list[_File]:
+        """Returns the files of a split in the order of its examples."""
+        if split not in self._files_of:
+            instructions = self.builder.info.splits[split].file_instructions
+            ends = np.cumsum([instruction.take for instruction in instructions]).tolist()
+            self._files_of[split] = [
+                _File(instruction.filename, instruction.skip, range(end - instruction.take, end))
+                for instruction, end in zip(instructions, ends, strict=True)
+            ]
+        return self._files_of[split]
+
+    @functools.cached_property
+    def _files_of(self) -> dict[str, list[_File]]:
+        return {}
+
+    def _file(self, file: _File, places: np.ndarray, problem: str) -> Iterator[bytes]:
+        """Yields the records at some places of a file, counted from the split's first one in it."""
+        path = epath.Path(file.path)
         try:
-            yield from READERS[self.builder.info.file_format.value](path, instruction.skip, instruction.take)
+            yield from READERS_AT[self.builder.info.file_format.value](path, (places + file.first).tolist())
         except DeidError as error:
             raise DeidError(f"{problem}: {path.name}: {error}. Prepare the dataset again.") from error
 
 
-def _runs(indices: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Cuts ascending positions into ranges that are read through, with what is wanted of each: wide gaps are passed over."""
-    for run in np.split(indices, np.flatnonzero(np.diff(indices) > _WORTH_PASSING_OVER) + 1):
-        start, stop = int(run[0]), int(run[-1]) + 1
-        wanted = np.zeros(stop - start, bool)
-        wanted[run - start] = True
-        yield start, stop, wanted
-
-
 def _parse(data: bytes, keys: Sequence[str], problem: str) -> dict[str, Any]:
-    import tensorflow as tf
-    from google.protobuf.message import DecodeError
+    import tensorflow as tf  # Late: takes seconds.
+    from google.protobuf.message import DecodeError  # Late: where TensorFlow is needed.
 
     try:
         features = tf.train.Example.FromString(data).features.feature
         return {key: getattr(features[key], features[key].WhichOneof("kind")).value[0] for key in keys}
     except (DecodeError, TypeError, IndexError) as error:
         raise DeidError(f"{problem}: the record is damaged or lacks a feature. Prepare the dataset again.") from error
-
-
-def without_tuner(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Switches tf.data's tuner off: its thread sleeps, and the end of every range or epoch may wait half a second for it."""
-    import tensorflow as tf
-
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.with_options(options)
 
 
 def _text(value: Any) -> str:

@@ -20,10 +20,11 @@ from etils import epath
 from PIL import Image
 
 from tfdeid import image
-from tfdeid.data.example import Example
-from tfdeid.data.locate import folder_path
+from tfdeid.commandline import absolute
+from tfdeid.data.sources.base import Example, Store
 from tfdeid.errors import DeidError, ImageError
 from tfdeid.files import file_size, is_remote
+from tfdeid.paths import folder_path
 
 _SPLIT_NAMES = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
 _HEAD = 1 << 16
@@ -58,7 +59,7 @@ class _LeftOut:
         return said + ([f"folders that can't be read: {_some(self.unreadable)}"] if self.unreadable else [])
 
 
-class FolderStore:
+class FolderStore(Store):
     """PATH/split/class/*.jpg or PATH/class/*.jpg (split "train"); PATH/split/*.jpg or PATH/*.jpg without labels.
 
     A folder of PATH that holds images is a class, unless all such folders have names that are common for splits (train, test,
@@ -71,27 +72,47 @@ class FolderStore:
       DeidError: PATH is no folder, can't be read, holds no images, or mixes the layouts.
     """
 
+    name, argument = "folder", "PATH"
+    notes_warn = True
+    states_version = False
+
     def __init__(self, path: str):
+        super().__init__(path)
         root = folder_path(path, "dataset folder:")
         # Resolving takes every path for a local one, and would put a remote one below the current folder.
         self.root = root if is_remote(root) else root.resolve()
         if not self.root.is_dir():
             raise DeidError(f"dataset folder:{path} must name a folder, and {self.root} is none")
-        self.is_remote, self.states_version, self.name = is_remote(self.root), False, self.root.name
         left_out = _LeftOut()
         try:
             tree = _scan(self.root, left_out, depth=2)
         except OSError as error:
             raise DeidError(f"dataset folder:{path} can't be read: {error.strerror or error}.") from error
         self._left_out = left_out.sentences()
-        self.label_names, self._files = _layout(tree, path)
+        self._label_names, self._files = _layout(tree, path)
+
+    @classmethod
+    def absolute(cls, rest: str, data_dir: str | None = None) -> str:
+        return absolute(rest)
 
     @property
+    def source_name(self) -> str:
+        return self.root.name
+
+    @property
+    def is_remote(self) -> bool:
+        return is_remote(self.root)
+
+    @property
+    def label_names(self) -> list[str] | None:
+        return self._label_names
+
+    @functools.cached_property
     def notes(self) -> list[str]:
         """What of the folder has no place in the output."""
         return [f"left out of {self.root}: {'; '.join(self._left_out)}"] if self._left_out else []
 
-    @property
+    @functools.cached_property
     def sizes(self) -> dict[str, int]:
         return {split: len(files) for split, files in self._files.items()}
 
@@ -187,14 +208,14 @@ def _subfolder(folder: epath.Path, left_out: _LeftOut, depth: int) -> _Folder | 
     if not depth:
         raise DeidError(f"{folder} lies too deep: images are laid out as {_LAYOUTS}")
     try:
-        found = _scan(folder, left_out, depth - 1)
+        tree = _scan(folder, left_out, depth - 1)
     except OSError as error:
         left_out.unreadable.append(f"{folder.name} ({error.strerror or error})")
         return None
-    if not found.files and not found.folders:
+    if not tree.files and not tree.folders:
         left_out.empty.append(folder.name)
         return None
-    return found
+    return tree
 
 
 def _entries(folder: epath.Path) -> Iterator[tuple[str, bool]]:

@@ -7,27 +7,29 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tfdeid.data.example import Example
+from tfdeid.data.sources.base import Example, Store
 from tfdeid.image import to_uint8
 
 _PER_CLASS = {"train": 80, "test": 20}
 
 
-class SampleStore:
+class LfwSubset(Store):
     """`skimage.data.lfw_subset()`: examples 0..99 of it are faces, 100..199 are not.
 
     Both splits hold both classes evenly, faces first. The patches are floats in [0, 1] and become floor(255 * x + 1/2).
     """
 
-    def __init__(self) -> None:
-        self.name = "lfw_subset"
-        self.version = "1.0.0"
-        self.label_names: list[str] | None = ["face", "nonface"]
-        self.channels: int | None = 1
-        self.sizes = {split: 2 * count for split, count in _PER_CLASS.items()}
+    name = "lfw_subset"
+    version = "1.0.0"
+    channels = 1
 
-        self.is_remote, self.states_version = False, True
-        self.notes: list[str] = []
+    @property
+    def label_names(self) -> list[str]:
+        return ["face", "nonface"]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {split: 2 * count for split, count in _PER_CLASS.items()}
 
     def labels(self, split: str) -> np.ndarray:
         return np.repeat(np.arange(2), _PER_CLASS[split])
@@ -46,6 +48,6 @@ class SampleStore:
 
 @functools.cache
 def _patches() -> np.ndarray:
-    from skimage import data  # Imported here because it is slow.
+    from skimage import data  # Late: takes half a second.
 
     return data.lfw_subset()

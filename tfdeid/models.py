@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
 
 import keras
 from keras import layers
@@ -29,7 +28,7 @@ def make_model(name: str, image_size: int, channels: int, num_classes: int, prec
       image_size: S.
       channels: C, 1 or 3.
       num_classes: classes.
-      precision: one of `tfdeid.train.config.PRECISIONS`; the mixed ones keep weights and logits in float32.
+      precision: float32, mixed_bfloat16 or mixed_float16; the mixed ones keep weights and logits in float32.
 
     Raises:
       DeidError: the name is unknown, or the network does not take images of this size.
@@ -47,11 +46,11 @@ def make_model(name: str, image_size: int, channels: int, num_classes: int, prec
         keras.config.set_dtype_policy(usual)
 
 
-def _scaled(images: Any) -> Any:
+def _scaled(images: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Rescaling(1 / 127.5, offset=-1)(images)
 
 
-def _application(name: str, images: Any, num_classes: int) -> Any:
+def _application(name: str, images: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
     options = {"weights": None, "classes": num_classes, "classifier_activation": None, "input_shape": tuple(images.shape[1:])}
     try:
         network = getattr(keras.applications, name)(**options)
@@ -63,10 +62,10 @@ def _application(name: str, images: Any, num_classes: int) -> Any:
     return network(keras.ops.cast(images, "float32") if scales_itself else _scaled(images))
 
 
-def _small(images: Any, num_classes: int) -> Any:
+def _small(images: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
     """A residual network (He et al. 2016, basic blocks) of 0.3 million weights, for trials on a CPU."""
 
-    def convolution(x: Any, filters: int, size: int, strides: int) -> Any:
+    def convolution(x: keras.KerasTensor, filters: int, size: int, strides: int) -> keras.KerasTensor:
         x = layers.Conv2D(filters, size, strides, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
         return layers.BatchNormalization(momentum=0.9)(x)
 

@@ -1,0 +1,137 @@
+"""What a source of images has to tell: the class to derive from for a source of one's own.
+
+Another distribution names its class in the entry-point group `tfdeid.sources`, and commands then take it as `--dataset`:
+
+    class Disks(Store):
+        name, argument = "disks", "COUNT"  # --dataset disks:100
+
+        @property
+        def sizes(self):
+            return {"train": int(self.rest)}
+
+        def read(self, split, indices):
+            for index in map(int, indices):
+                yield Example(draw_disk(index), None, f"{index}", index)
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from tfdeid.data.example import Example
+
+if TYPE_CHECKING:
+    from tfdeid.data.sources.config import SourceConfig
+
+__all__ = ["Example", "Store"]
+
+
+class Store(abc.ABC):
+    """All examples of a source in a fixed order, with their original labels; which of them are used is chosen outside.
+
+    The same reference must give the same examples on every machine. A store travels to worker processes, so it can be pickled.
+    Of the properties, class attributes will do.
+
+    Attributes:
+      name: what the store is asked for by: `name:ARGUMENT`, or `name` alone.
+      argument: what follows the colon, as help texts write it: "PATH"; "" for a store that is its name alone.
+      has_features: `image_feature` and `label_feature` of `SourceConfig` choose among features of it.
+      notes_warn: its notes tell of images that may be missing, so commands that only look at some images show them too.
+      states_version: the version is the source's own word, not worked out of its content.
+
+    Args:
+      rest: what follows the colon of the reference; "" for none.
+    """
+
+    name: ClassVar[str] = ""
+    argument: ClassVar[str] = ""
+    has_features: ClassVar[bool] = False
+    notes_warn: ClassVar[bool] = False
+    states_version: ClassVar[bool] = True
+
+    def __init__(self, rest: str = "") -> None:
+        self.rest = rest
+
+    @classmethod
+    def open(cls, rest: str, config: SourceConfig, label_names: Sequence[str] | None) -> Store:
+        """Opens the source that a configuration names; only for a store that needs more than its argument.
+
+        Args:
+          rest: what follows the colon.
+          config: has the data directory and the features that are asked for.
+          label_names: the names of all classes, where they are known already.
+        """
+        return cls(rest)
+
+    @classmethod
+    def absolute(cls, rest: str, data_dir: str | None = None) -> str:
+        """Returns the argument as it is written from every folder: to be overridden where it is a path.
+
+        Args:
+          rest: what follows the colon.
+          data_dir: where a name is looked for before it is taken for a path.
+        """
+        return rest
+
+    @property
+    def source_name(self) -> str:
+        """The source's name, of which the dataset's is made and which is part of every record's id."""
+        return f"{self.name}_{self.rest}" if self.rest else self.name
+
+    @property
+    def version(self) -> str:
+        """The source's version; "" for none."""
+        return ""
+
+    @property
+    def label_names(self) -> list[str] | None:
+        """The class names by label; None for no labels."""
+        return None
+
+    @property
+    def channels(self) -> int | None:
+        """1 if all images are gray, 3 if they are colour or mixed, None if only decoding tells."""
+        return None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether images are read over the network."""
+        return False
+
+    @property
+    def notes(self) -> list[str]:
+        """What of the source has no place in the output, in sentences."""
+        return []
+
+    @property
+    @abc.abstractmethod
+    def sizes(self) -> Mapping[str, int]:
+        """Split name -> number of examples."""
+
+    @abc.abstractmethod
+    def read(self, split: str, indices: Sequence[int] | np.ndarray) -> Iterator[Example]:
+        """Yields the examples at some positions of a split, which ascend. What lies between them should cost little."""
+
+    def labels(self, split: str) -> np.ndarray:
+        """Returns the label of every example of a split, int[N]. Asked for only where there are labels.
+
+        By default by reading the split through: to be overridden where labels are at hand without the images.
+        """
+        examples = self.read(split, range(self.sizes[split]))
+        return np.fromiter((-1 if example.label is None else example.label for example in examples), np.int64)
+
+    def reads_quickly(self, split: str) -> bool:
+        """Tells whether `labels` takes seconds at most: then a `limit` takes as many examples of each class as can be."""
+        return False
+
+    def units(self, split: str) -> Sequence[range]:
+        """Returns the natural units of work of a split: ranges of positions that are stored together and in turn make it up.
+
+        To read a few examples of a unit may cost as much as to find their places in it, and nothing of other units. By default
+        each example is one, since any is as near as another.
+        """
+        return [range(index, index + 1) for index in range(self.sizes[split])]
