@@ -131,7 +131,7 @@ def measure(
     if vec is None and config.scheme_class.traces:
         vectorize = Deidentifier(config.with_scheme("vectorized", output_size=config.input_size))
 
-    def one(index: int, image: np.ndarray) -> tuple[float, float, float]:
+    def measured(index: int, image: np.ndarray) -> tuple[float, float, float]:
         small = deidentify.prepare(image)
         large, hidden = resize(small, config.output_size), deidentify(small, f"measure {index}")
         drawn = ssim(small, vectorize(small)) if vectorize else float("nan")
@@ -140,7 +140,7 @@ def measure(
         return values
 
     with concurrent.futures.ThreadPoolExecutor(num_threads or os.cpu_count() or 1) as pool:
-        drawn, dei, distance = np.array(list(pool.map(one, range(len(images)), images)), np.float64).T
+        drawn, dei, distance = np.array(list(pool.map(measured, range(len(images)), images)), np.float64).T
     return Measures(drawn if vec is None else vec, dei, distance, alpha)
 
 

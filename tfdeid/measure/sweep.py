@@ -41,13 +41,13 @@ class Sweep:
     def as_good(self) -> list[int]:
         """The sizes whose SDIM is not above the best one's beyond chance: differences image by image, 95 % interval."""
         best = self.measures[self.best].each("sdim")
-        found = []
+        as_good = []
         for size, measures in self.measures.items():
             apart = measures.each("sdim") - best
             error = apart.std(ddof=1) / np.sqrt(len(apart)) if len(apart) > 1 else np.inf
             if size == self.best or apart.mean() <= _Z_95 * error:
-                found.append(size)
-        return sorted(found)
+                as_good.append(size)
+        return sorted(as_good)
 
     def recommendation(self) -> str:
         """Returns a sentence that names the recommended input size, and how sure it is."""
@@ -96,12 +96,14 @@ def sweep(
         tracing = " or ".join(name for name in SCHEMES if SCHEMES[name].traces)
         raise DeidError(f"SDIM compares vector images, so the scheme must be {tracing}, it was {config.scheme}.")
     keys = [_key(seed, k) for k in range(num_keys)]
-    measures, others = {}, {}
+    measures = {}
+    others: dict[int, list[dict[str, float]]] = {size: [] for size in configs}
     for size, sized in configs.items():
         measures[size] = measure(images, sized, key, alpha, on_image=on_image)
         # What tracing keeps does not depend on the key.
-        found = [measure(images, sized, other, alpha, on_image=on_image, vec=measures[size].vec) for other in keys]
-        others[size] = [{name: one.mean(name) for name in MEASURES} for one in found]
+        for other in keys:
+            again = measure(images, sized, other, alpha, on_image=on_image, vec=measures[size].vec)
+            others[size].append({name: again.mean(name) for name in MEASURES})
     return Sweep(config, measures, others if keys else {})
 
 
