@@ -241,7 +241,7 @@ def import_tensorflow() -> None:
     with _DIVERTING:
         if "tensorflow" not in sys.modules:
             with divert_stderr(os.devnull):
-                import tensorflow  # noqa: F401  # Late: takes seconds.
+                import tensorflow  # noqa: F401  # Late: it takes seconds, and is to be quiet.
 
 
 @contextlib.contextmanager
