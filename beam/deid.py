@@ -52,7 +52,7 @@ def run(argv: Sequence[str] | None = None, program: str = "python -m beam.deid")
     Raises:
       DeidError: something that the user can mend, before any work has started or with all finished shards kept.
     """
-    from beam import options
+    from beam import options  # Late: it imports Beam, as below.
 
     import_tensorflow()
     run_options, source_config, deid, beam_argv = options.parse(argv, program)
@@ -108,11 +108,11 @@ def _run_pipeline(
     is_local: bool,
 ) -> None:
     """Runs the steps to their end; a DeidError in a worker comes out as one that says how to go on."""
-    import apache_beam
-    from apache_beam.options.pipeline_options import PipelineOptions
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    import apache_beam  # Late: Beam takes seconds.
+    from apache_beam.options.pipeline_options import PipelineOptions  # Late: Beam takes seconds.
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner  # Late: Beam takes seconds.
 
-    from beam import pipeline as steps
+    from beam import pipeline as steps  # Late: Beam takes seconds.
 
     if not todo:  # All shards are there and only the metadata is missing: no runner is needed for that.
         finish_dataset(job, tasks, max_failed_ratio)
@@ -143,7 +143,11 @@ def _run_pipeline(
 
 def _only_describes(runner: str, beam_argv: list[str]) -> bool:
     """Tells whether Dataflow was asked for the job's description, and not to run it."""
-    from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, TestOptions
+    from apache_beam.options.pipeline_options import (
+        GoogleCloudOptions,
+        PipelineOptions,
+        TestOptions,
+    )  # Late: Beam takes seconds.
 
     options = PipelineOptions(beam_argv)
     described = options.view_as(TestOptions).dry_run or options.view_as(GoogleCloudOptions).template_location
@@ -191,7 +195,7 @@ def _say_if_heard(text: str) -> None:
 
 
 def _runner_name(beam_argv: list[str]) -> str:
-    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions  # Late: Beam takes seconds.
 
     name = PipelineOptions(beam_argv).view_as(StandardOptions).runner or "DirectRunner"
     short = name.rsplit(".", 1)[-1]
@@ -258,7 +262,7 @@ def _output_dir(given: str | None) -> str:
 @contextlib.contextmanager
 def _remote_errors() -> Iterator[None]:
     """Turns what goes wrong between here and a remote folder into one clear error."""
-    import tensorflow as tf
+    import tensorflow as tf  # Late: it takes seconds.
 
     try:
         yield

@@ -111,7 +111,7 @@ def parse(
 
 def _check_beam_options(rest: list[str], ours: Parser, sections: dict[str, dict[str, Any]]) -> None:
     """Raises DeidError for an option that Beam does not know either; Beam by itself only logs it."""
-    from apache_beam.options.pipeline_options import _BeamArgumentParser
+    from apache_beam.options.pipeline_options import _BeamArgumentParser  # Late: it may be gone in another version.
 
     _import_runner(rest)
     beams = _BeamArgumentParser(allow_abbrev=False, add_help=False)

@@ -25,7 +25,7 @@ _CONTENTS = ".contents"
 @contextlib.contextmanager
 def write_errors(what: str, consequence: str = "Nothing half-written is left.") -> Iterator[None]:
     """Turns what goes wrong with a disk or a remote store into one clear error."""
-    import tensorflow as tf
+    import tensorflow as tf  # Late: it takes seconds.
 
     try:
         yield

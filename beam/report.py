@@ -23,7 +23,6 @@ from tfdeid.data.metadata import is_complete
 from tfdeid.data.naming import class_names, renamed, split_names
 from tfdeid.data.shard_report import read_reports
 from tfdeid.data.sources import Source
-from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, warn
 from tfdeid.files import write_text
 from tfdeid.paths import default_data_dir
@@ -46,8 +45,8 @@ def beginning(
         cores = os.cpu_count() or 1
         if cores > 1 and len(todo) > 4 and not any(argument.startswith("--direct_num_workers") for argument in beam_argv):
             lines.append(f"one worker; --direct_running_mode=multi_processing --direct_num_workers=0 uses all {cores} cores")
-    if job.deid.scheme == "structural" and job.deid.key_scope != "dataset":
-        lines.append(_cost_of_tables(job.deid, sum(task.stop - task.start for task in todo)))
+    if cost := job.deid.scheme_class.cost(job.deid, sum(task.stop - task.start for task in todo)):
+        lines.append(cost)
     return "\n".join(lines)
 
 
@@ -57,26 +56,6 @@ def _renamed(job: Job, source: Source) -> list[str]:
     classes = renamed(dict(zip(job.label_names or (), class_names(job.label_names or ()), strict=True)))
     named = {"splits": splits, "classes": classes}
     return [f"{kind} have names in the dataset that TFDS can read: {names}" for kind, names in named.items() if names]
-
-
-def _cost_of_tables(deid: DeidConfig, images: int) -> str:
-    """Returns what the tables of a key scope will take, which in the paper's method is one table."""
-    from tfdeid.schemes.structural.scheme import table_seconds
-
-    each = table_seconds(deid)
-    if deid.pool_size is None:
-        what = f"a table for each image, about {1000 * each:.0f} ms each: {_duration(images * each)} more of one core in all"
-    else:
-        tables = min(deid.pool_size, images)
-        what = f"up to {tables} tables, about {1000 * each:.0f} ms each: {_duration(tables * each)} more in each worker process"
-    return f"key_scope {deid.key_scope}: {what} (an estimate, measured on one cloud core in 2026-11; yours will differ)"
-
-
-def _duration(seconds: float) -> str:
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:,.0f} {unit}"
-    return f"{seconds:.1f} s"
 
 
 def already_complete(job: Job, failures: Failures | None) -> str:

@@ -100,7 +100,7 @@ def serialize_example(record_id: str, png: bytes, label: int | None) -> bytes:
 
     TFDS leaves the order of the features to protobuf's hash tables, which are seeded anew in each process.
     """
-    import tensorflow as tf
+    import tensorflow as tf  # Late: it takes seconds.
 
     features = {
         "id": tf.train.Feature(bytes_list=tf.train.BytesList(value=[record_id.encode()])),
@@ -299,7 +299,7 @@ def _new_file(path: epath.Path) -> tuple[pathlib.Path, int]:
 
 def _write_records(name: str, records: Iterable[bytes], file_format: str) -> None:
     if file_format == "array_record":
-        from array_record.python import array_record_module
+        from array_record.python import array_record_module  # Late: there are none but on Linux.
 
         # One record a group: TFDS asks for that, since readers then fetch a single record without decoding its neighbours.
         writer = array_record_module.ArrayRecordWriter(name, "group_size:1")
@@ -307,7 +307,7 @@ def _write_records(name: str, records: Iterable[bytes], file_format: str) -> Non
             writer.write(record)
         writer.close()
         return
-    import tensorflow as tf
+    import tensorflow as tf  # Late: it takes seconds.
 
     with tf.io.TFRecordWriter(name) as writer:
         for record in records:

@@ -141,8 +141,8 @@ class Key:
 
     def subkey(self, label: str, length: int = 32) -> bytes:
         """Returns bytes derived by HKDF-SHA256 (RFC 5869) that are independent of those for other labels."""
-        from cryptography.hazmat.primitives.hashes import SHA256
-        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+        from cryptography.hazmat.primitives.hashes import SHA256  # Late: a run that only reads takes no subkeys.
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # Late: a run that only reads takes no subkeys.
 
         return HKDF(SHA256(), length, salt=None, info=f"tfdeid {label}".encode()).derive(self._reveal())
 
@@ -272,7 +272,7 @@ def _from_environment(name: str) -> str:
 
 def _from_secret_manager(name: str) -> bytes:
     try:
-        from google.cloud import secretmanager
+        from google.cloud import secretmanager  # Late: few have it.
     except ImportError:
         raise DeidError("a gcp-secret: key needs Google's client library. Run: pip install 'tfdeid[gcp]'") from None
     try:

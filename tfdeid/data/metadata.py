@@ -104,21 +104,17 @@ def write_metadata(
         metadata=tfds.core.MetadataDict(dict(facts)),
     )
     info.set_file_format(file_format)
-    info.set_splits(
-        tfds.core.SplitDict(
-            [
-                tfds.core.SplitInfo(
-                    name=split,
-                    shard_lengths=list(shard_lengths),
-                    num_bytes=num_bytes,
-                    filename_template=tfds.core.ShardedFileTemplate(
-                        data_dir=directory, dataset_name=dataset, split=split, filetype_suffix=file_format
-                    ),
-                )
-                for split, (shard_lengths, num_bytes) in splits.items()
-            ]
+    shards = tfds.core.ShardedFileTemplate(data_dir=directory, dataset_name=dataset, filetype_suffix=file_format)
+    infos = [
+        tfds.core.SplitInfo(
+            name=split,
+            shard_lengths=list(shard_lengths),
+            num_bytes=num_bytes,
+            filename_template=shards.replace(split=split),
         )
-    )
+        for split, (shard_lengths, num_bytes) in splits.items()
+    ]
+    info.set_splits(tfds.core.SplitDict(infos))
     name_default_config(directory.parent.parent, config)
     staging = directory / ".metadata"
     staging.mkdir(parents=True, exist_ok=True)

@@ -175,6 +175,11 @@ class Scheme(abc.ABC):
         return KeySpace(None, 0, NO_KEY)
 
     @classmethod
+    def cost(cls, config: CommonOptions, num_images: int) -> str:
+        """Returns what to say of work that takes much longer than that on images alone, such as tables; "" of none."""
+        return ""
+
+    @classmethod
     def leaks(cls, config: CommonOptions) -> list[str]:
         """Returns what records show by design, whatever an attacker does: a sentence each."""
         return []

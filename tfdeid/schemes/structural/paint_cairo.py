@@ -50,7 +50,7 @@ def paint(image: VectorImage, size: int) -> np.ndarray:
 
 def _import_cairo():
     try:
-        import cairocffi
+        import cairocffi  # Late: few have it.
     except (ImportError, OSError):
         raise DeidError(
             "backend 'cairo' needs the Python package cairocffi and the library cairo. Run: pip install 'tfdeid[cairo]', and "

@@ -12,13 +12,13 @@ from tfdeid.schemes.structural.vector_image import VectorImage
 
 
 def _paint_cairo(image: VectorImage, size: int) -> np.ndarray:
-    from tfdeid.schemes.structural.paint_cairo import paint
+    from tfdeid.schemes.structural.paint_cairo import paint  # Late: it needs a system library.
 
     return paint(image, size)
 
 
 def _paint_fast(image: VectorImage, size: int) -> np.ndarray:
-    from tfdeid.schemes.structural.paint_fast import paint
+    from tfdeid.schemes.structural.paint_fast import paint  # Late: its kernels load where they are used.
 
     return paint(image, size)
 

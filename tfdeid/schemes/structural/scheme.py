@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfdeid.errors import DeidError, warn
+from tfdeid.errors import DeidError, duration, warn
 from tfdeid.key import Key
 from tfdeid.schemes.base import DATASET, IMAGE, POOL, CommonOptions, Scheme
 from tfdeid.schemes.key_space import IMAGES_NOT_KEYS, KeySpace
@@ -139,6 +139,21 @@ class Structural(Scheme):
         warp = "warp, on both axes" if options.axes == "shared" else "warp of each axis"
         same = f"All records have the same {warp}: what is learned from some of them holds for the others."
         return [colors, layout, order, same]
+
+    @classmethod
+    def cost(cls, config: CommonOptions, num_images: int) -> str:
+        """Returns what the tables of a key scope will take, which in the paper's method is one table."""
+        if config.key_scope == DATASET:
+            return ""
+        each = table_seconds(config)
+        if config.pool_size is None:
+            each_image = f"a table for each image, about {1000 * each:.0f} ms each"
+            what = f"{each_image}: {duration(num_images * each)} more of one core in all"
+        else:
+            tables = min(config.pool_size, num_images)
+            up_to = f"up to {tables} tables, about {1000 * each:.0f} ms each"
+            what = f"{up_to}: {duration(tables * each)} more in each worker process"
+        return f"key_scope {config.key_scope}: {what} (an estimate, measured on one cloud core in 2026-11; yours will differ)"
 
     def position_ope(self, image_id: str | None = None) -> PositionOPE:
         """Returns the encryption that an image's positions get. It is as good as the key.
