@@ -41,7 +41,7 @@ def preview(
     rows = {"original": list(images)}
     for scheme in dict.fromkeys(("vectorized", config.scheme, *other_schemes)):
         deidentifier = Deidentifier(config.with_scheme(scheme), key)
-        title = "de-identified" if scheme == "structural" else scheme.replace("_", "_\n")
+        title = "de-identified" if scheme == DeidConfig.scheme else scheme.replace("_", "_\n")
         rows[title] = [deidentifier(image, image_id(image)) for image in images]
     step = cell_size + _MARGIN
     canvas = Image.new("RGB", (_LABEL_WIDTH + len(images) * step + _MARGIN, len(rows) * step + _MARGIN), "white")
@@ -100,12 +100,12 @@ def write_svg(images: Sequence[np.ndarray], config: DeidConfig, key: Key, folder
     Raises:
       DeidError: the scheme makes no vector documents.
     """
-    from tfdeid.schemes.structural.scheme import Structural
+    from tfdeid.schemes.structural.scheme import Structural  # Late: loads kernels, which a preview of pixels has no use for.
 
-    if config.scheme != "structural":
+    if not issubclass(config.scheme_class, Structural):
         raise DeidError(f"vector documents are made by the scheme structural alone, the scheme was {config.scheme!r}.")
     warn(f"the documents in {folder} are as good as the key: whoever has one with its encrypted form can undo the warp.")
-    scheme = Structural(config, key)
+    scheme = config.scheme_class(config, key)
     prepare = Deidentifier(config.with_scheme("vectorized")).prepare
     paths = []
     for number, image in enumerate(images, 1):

@@ -130,15 +130,15 @@ def _has_current_folder() -> bool:
 
 def _foreign() -> tuple[type[Exception], ...]:
     """Returns the errors of other libraries that mean that the outside world is not as it should be."""
-    found = []
+    errors = []
     for module, names in _FOREIGN:
         for name in names.split():
             place: Any = sys.modules.get(module)
             for part in name.split("."):
                 place = getattr(place, part, None)
             if isinstance(place, type) and issubclass(place, Exception):
-                found.append(place)
-    return tuple(found)
+                errors.append(place)
+    return tuple(errors)
 
 
 def _say(text: str) -> None:

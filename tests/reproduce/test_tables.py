@@ -8,15 +8,18 @@ import json
 import pytest
 
 from tests.conftest import SHARED, absent
-from tfdeid import DeidError
+from tfdeid import DeidConfig, DeidError
 from tfdeid.config import load_config
 from tfdeid.data.batches import DataConfig
 from tfdeid.data.naming import dataset_name
 from tfdeid.options import parse
+from tfdeid.plugins import Plugin
 from tfdeid.reproduce import paper
 from tfdeid.reproduce.parts import Attacking, Training
 from tfdeid.reproduce.run import cost
 from tfdeid.reproduce.tables import PAPER, QUICK, TABLES, make_table
+from tfdeid.schemes import SCHEMES
+from tfdeid.schemes.plain import Plain
 from tfdeid.train.config import TrainConfig
 
 
@@ -127,3 +130,16 @@ def test_the_cost_is_said(name):
 def test_unknown_names():
     with pytest.raises(DeidError, match="unknown table 'table7'.* Did you mean 'table"):
         make_table("table7", QUICK)
+
+
+def test_schemes_of_others_have_a_row_in_the_frontier(monkeypatch):
+    class Mosaic(Plain):
+        name = "mosaic"
+        survives_augmentation = False
+
+    monkeypatch.setitem(SCHEMES.__dict__, "_others", {"mosaic": (Plugin("mosaic", "somebody's", "1.0"), Mosaic)})
+    table = make_table("frontier", QUICK)
+    (row,) = [row for row in table.rows if row.label == "mosaic"]
+    trained, again, attacked = row.parts
+    assert trained.deid == again.deid == DeidConfig("mosaic", 32, 75) and "--noflip" in trained.options
+    assert attacked == Attacking(DeidConfig("mosaic", 32, 224), 500, 3000)

@@ -22,7 +22,6 @@ from tfdeid.measure.sweep import sweep
 from tfdeid.parser import Parser
 from tfdeid.paths import local_path
 from tfdeid.reproduce import paper
-from tfdeid.schemes.key_space import key_space
 from tfdeid.terminal import import_tensorflow
 
 
@@ -55,7 +54,7 @@ def run(argv: Sequence[str], program: str) -> int:
     print(sweep_output.table(measured, printed))
     if is_cifar10 and apart:
         print(f"the paper's Table 2 is not beside it, which has another setting: here it is {apart}")
-    space = key_space(dataclasses.replace(config, input_size=measured.best))
+    space = dataclasses.replace(config, input_size=measured.best).key_space()
     print(f"brute-force search at {measured.best}: {space}. {space.note}")
     print(measured.recommendation())
     try:

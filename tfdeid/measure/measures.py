@@ -126,10 +126,10 @@ def measure(
         raise DeidError(f"alpha must be in [0, 1], alpha was {alpha}.")
     deidentify = Deidentifier(config, key)
     vectorize = None
-    if vec is None and config.scheme in ("structural", "vectorized"):
+    if vec is None and config.scheme_class.traces:
         vectorize = Deidentifier(config.with_scheme("vectorized", output_size=config.input_size))
 
-    def one(index: int, image: np.ndarray) -> tuple[float, float, float]:
+    def measured(index: int, image: np.ndarray) -> tuple[float, float, float]:
         small = deidentify.prepare(image)
         large, hidden = resize(small, config.output_size), deidentify(small, f"measure {index}")
         drawn = ssim(small, vectorize(small)) if vectorize else float("nan")
@@ -138,7 +138,7 @@ def measure(
         return values
 
     with concurrent.futures.ThreadPoolExecutor(num_threads or os.cpu_count() or 1) as pool:
-        drawn, dei, distance = np.array(list(pool.map(one, range(len(images)), images)), np.float64).T
+        drawn, dei, distance = np.array(list(pool.map(measured, range(len(images)), images)), np.float64).T
     return Measures(drawn if vec is None else vec, dei, distance, alpha)
 
 

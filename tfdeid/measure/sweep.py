@@ -13,6 +13,7 @@ from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError
 from tfdeid.key import Key
 from tfdeid.measure.measures import ALPHA, MEASURES, Measures, measure
+from tfdeid.schemes import SCHEMES
 
 _Z_95 = 1.96
 
@@ -40,13 +41,13 @@ class Sweep:
     def as_good(self) -> list[int]:
         """The sizes whose SDIM is not above the best one's beyond chance: differences image by image, 95 % interval."""
         best = self.measures[self.best].each("sdim")
-        found = []
+        as_good = []
         for size, measures in self.measures.items():
             apart = measures.each("sdim") - best
             error = apart.std(ddof=1) / np.sqrt(len(apart)) if len(apart) > 1 else np.inf
             if size == self.best or apart.mean() <= _Z_95 * error:
-                found.append(size)
-        return sorted(found)
+                as_good.append(size)
+        return sorted(as_good)
 
     def recommendation(self) -> str:
         """Returns a sentence that names the recommended input size, and how sure it is."""
@@ -91,15 +92,18 @@ def sweep(
     if not sizes:
         raise DeidError("a sweep needs at least one input size, got none.")
     configs = {size: dataclasses.replace(config, input_size=size) for size in dict.fromkeys(sizes)}
-    if config.scheme not in ("structural", "vectorized"):
-        raise DeidError(f"SDIM compares vector images, so the scheme must be structural or vectorized, it was {config.scheme}.")
+    if not config.scheme_class.traces:
+        tracing = " or ".join(name for name in SCHEMES if SCHEMES[name].traces)
+        raise DeidError(f"SDIM compares vector images, so the scheme must be {tracing}, it was {config.scheme}.")
     keys = [_key(seed, k) for k in range(num_keys)]
-    measures, others = {}, {}
+    measures = {}
+    others: dict[int, list[dict[str, float]]] = {size: [] for size in configs}
     for size, sized in configs.items():
         measures[size] = measure(images, sized, key, alpha, on_image=on_image)
         # What tracing keeps does not depend on the key.
-        found = [measure(images, sized, other, alpha, on_image=on_image, vec=measures[size].vec) for other in keys]
-        others[size] = [{name: one.mean(name) for name in MEASURES} for one in found]
+        for other in keys:
+            again = measure(images, sized, other, alpha, on_image=on_image, vec=measures[size].vec)
+            others[size].append({name: again.mean(name) for name in MEASURES})
     return Sweep(config, measures, others if keys else {})
 
 

@@ -8,8 +8,7 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from tfdeid.reproduce.run import Figures
-from tfdeid.reproduce.tables import Row, Table
-from tfdeid.schemes import KEYLESS_SCHEMES
+from tfdeid.reproduce.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,7 +80,7 @@ def draw(figures: Figures, table: Table, path: pathlib.Path) -> None:
     canvas = Figure(figsize=(9, 5.5), layout="constrained")
     axes = canvas.subplots()
     for row in table.rows:
-        if "accuracy" in figures[row.label] and _scheme(row) in KEYLESS_SCHEMES:
+        if "accuracy" in figures[row.label] and not row.parts[0].deid.scheme_class.needs_key:
             level = figures[row.label]["accuracy"].mean
             axes.axhline(level, color="gray", lw=0.8, ls=":")
             axes.annotate(row.label, (0.3, level), (0, 2), _FRACTION, "offset points", fontsize=8, color="gray")
@@ -155,7 +154,7 @@ def _trades(figures: Figures, table: Table) -> list[_Trade]:
             trades.append(
                 _Trade(
                     label=row.label,
-                    own=_scheme(row) == _PAPERS,
+                    own=row.parts[0].deid.scheme == _PAPERS,
                     accuracy=values["accuracy"],
                     deviation=of_row["accuracy"].deviation or 0.0,
                     linked=values["linked_trained"],
@@ -165,10 +164,6 @@ def _trades(figures: Figures, table: Table) -> list[_Trade]:
                 )
             )
     return trades
-
-
-def _scheme(row: Row) -> str:
-    return row.parts[0].deid.scheme if row.parts else ""
 
 
 def _unbeaten(trades: list[_Trade]) -> list[_Trade]:

@@ -7,8 +7,7 @@ import numpy as np
 from tfdeid.reproduce import frontier, paper
 from tfdeid.reproduce.run import Figures
 from tfdeid.reproduce.tables import TITLES, Table, in_decimals
-from tfdeid.schemes import KEYLESS_SCHEMES
-from tfdeid.schemes.key_space import IMAGES_NOT_KEYS, key_space
+from tfdeid.schemes.key_space import IMAGES_NOT_KEYS
 
 
 def remarks(figures: Figures, table: Table) -> list[str]:
@@ -88,8 +87,8 @@ def _on_methods(figures: Figures, table: Table) -> list[str]:
     lines.append(f"structural minus the best negative_positive: {apart:+.1f} points (the paper: {printed:+.1f})")
     lines.append("what a brute-force search would face:")
     for deid in dict.fromkeys(part.deid for part in table.parts):
-        if deid.scheme not in KEYLESS_SCHEMES:
-            lines.append(f"  {deid.scheme}: {key_space(deid)}")
+        if deid.scheme_class.needs_key:
+            lines.append(f"  {deid.scheme}: {deid.key_space()}")
     return [*lines, f"  {IMAGES_NOT_KEYS}"]
 
 

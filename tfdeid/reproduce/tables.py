@@ -12,6 +12,7 @@ from tfdeid.measure import measures
 from tfdeid.reproduce import paper
 from tfdeid.reproduce.parts import Attacking, Measuring, Part, Training
 from tfdeid.reproduce.workshop import Workshop
+from tfdeid.schemes import SCHEMES
 
 _NO_AUGMENTATION = ("--rotation=0", "--shift=0", "--noflip")
 # Of the columns.
@@ -238,6 +239,7 @@ def _frontier(scale: Scale) -> Table:
         _attacked(scale, "negative_positive, key_scope image", "negative_positive", seeds=1, key_scope="image"),
         _attacked(scale, "block_shuffle", "block_shuffle", _NO_AUGMENTATION),
         _attacked(scale, "block_shuffle, key_scope image", "block_shuffle", _NO_AUGMENTATION, seeds=1, key_scope="image"),
+        *(_attacked(scale, name, name, _augmentation(name)) for name in SCHEMES if SCHEMES.plugin(name)),
     )
     title = "Frontier: accuracy on CIFAR-10, and what attackers get who know the records alone, by mode and by rival"
     columns = ("accuracy", "published", "best", "linked", "linked_trained")
@@ -254,6 +256,11 @@ def _attacked(
     whole = dataclasses.replace(deid, output_size=DeidConfig.output_size)
     attacking = Attacking(whole, scale.attacked, scale.public)
     return Row(label, (*_trainings(scale, deid, options, seeds), attacking), {})
+
+
+def _augmentation(scheme: str) -> tuple[str, ...]:
+    """Returns the options with which a network is trained on a scheme's images."""
+    return () if SCHEMES[scheme].survives_augmentation else _NO_AUGMENTATION
 
 
 def _imagenet(scale: Scale) -> Table:
@@ -280,8 +287,8 @@ def _imagenet(scale: Scale) -> Table:
 
 
 def _method(scale: Scale, scheme: str, **changes: Any) -> DeidConfig:
-    # The rivals work on the images as they are, 32 x 32.
-    input_size = DeidConfig.input_size if scheme == "structural" else 32
+    # Schemes that change pixels work on the images as they are, 32 x 32.
+    input_size = DeidConfig.input_size if SCHEMES[scheme].traces else 32
     return DeidConfig(**{"scheme": scheme, "input_size": input_size, "output_size": scale.output_size, **changes})
 
 

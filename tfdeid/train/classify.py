@@ -11,7 +11,7 @@ from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.image import match_channels, resize
 from tfdeid.key import Key
-from tfdeid.schemes import KEYLESS_SCHEMES
+from tfdeid.schemes import SCHEMES
 from tfdeid.train.evaluation import load_network, recorded_config
 from tfdeid.train.run_dir import LAST, RunDir
 
@@ -35,7 +35,7 @@ def classify(images: Sequence[np.ndarray], run: RunDir, key: Key | None, which: 
 
 def needs_key(run: RunDir) -> bool:
     """Tells whether a run's data were encrypted, so that classifying an image takes the key."""
-    return run.record["dataset"]["facts"].get("scheme", "plain") not in KEYLESS_SCHEMES
+    return SCHEMES[run.record["dataset"]["facts"].get("scheme", "plain")].needs_key
 
 
 def _preparation(run: RunDir, key: Key | None) -> Callable[[np.ndarray], np.ndarray]:
