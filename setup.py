@@ -19,7 +19,7 @@ setup(
     # configs/ lies at the top, where people look for it, and travels as package data.
     packages=[*find_packages(include=["tfdeid*", "beam*"]), "tfdeid.configs"],
     package_dir={"tfdeid.configs": "configs"},
-    package_data={"tfdeid.configs": ["*.yaml"]},
+    package_data={"tfdeid.configs": ["*.yaml"], "tfdeid.attack": ["templates/*.jinja"]},
     entry_points={"console_scripts": ["tfdeid=tfdeid.cli:main"]},
     install_requires=[
         "numpy>=1.26",  # images and vector images are arrays

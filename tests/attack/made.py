@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tfdeid.attack.base import Knowledge
 from tfdeid.attack.figures import Estimate, Findings, LinkageFigures, RecoveryFigures
-from tfdeid.attack.view import RECORDS
 
 SHOWN = (3, 7)
 
@@ -16,7 +16,7 @@ def images(channels: int = 3) -> dict[int, np.ndarray]:
     return {number: np.full((8, 8, channels), 20 * number, np.uint8) for number in SHOWN}
 
 
-def recovery(name: str, ssim: float, knows: str = RECORDS, gap: float = 0.0, **changes: Any) -> RecoveryFigures:
+def recovery(name: str, ssim: float, knows: Knowledge = Knowledge.RECORDS, gap: float = 0.0, **changes: Any) -> RecoveryFigures:
     values = {
         "attacker": name,
         "knows": knows,
@@ -34,6 +34,7 @@ def recovery(name: str, ssim: float, knows: str = RECORDS, gap: float = 0.0, **c
         "best": [SHOWN[0]],
         "worst": [SHOWN[1]],
         "examples": images(),
+        "changes_records": name != "published",
     }
     return RecoveryFigures(**{**values, **changes})
 
@@ -61,5 +62,7 @@ def findings(*recoveries: RecoveryFigures, linkages: tuple[LinkageFigures, ...] 
         "sample": [SHOWN[0]] if recoveries else [],
         "originals": images() if recoveries else {},
         "records": images() if recoveries else {},
+        "traced": True,
+        "leaks": ["The rough layout."],
     }
     return Findings(**{**values, **changes})

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from beam.deid import run
-from tests.data.test_sources import labelled, store
+from tests.data.prepared import labelled, store
 from tfdeid import Key
 from tfdeid.attack import case
 from tfdeid.attack.case import Target, open_case

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from tests.attack.made import PUBLISHED, findings, linkage, recovery
-from tests.attack.test_linkage import CONFIG, pictures
-from tfdeid.attack import command, page, report, sentences
-from tfdeid.attack.attackers import ATTACKERS, LINKERS
-from tfdeid.attack.case import make_case
-from tfdeid.attack.evaluate import Case, attack
+from tests.attack.test_linkers import CONFIG, pictures
+from tfdeid.attack import attack_html, attack_json, perform, sentences, text
+from tfdeid.attack.adversaries import ADVERSARIES
+from tfdeid.attack.base import Recovery
+from tfdeid.attack.case import Case, make_case
+from tfdeid.attack.engine import attack
 from tfdeid.attack.figures import JUDGE, Findings
-from tfdeid.attack.view import Recovery
 from tfdeid.attack.warp import Warp
 from tfdeid.errors import DeidError, DeidWarning
 from tfdeid.key import Key
@@ -31,13 +31,7 @@ def beside(monkeypatch):
     """Returns a function that attacks with an attacker or linker of one's own, beside `published`."""
 
     def run(name: str, makes, case: Case | None = None, others: tuple[str, ...] = ("published",)) -> Findings:
-        registry = LINKERS if name in LINKERS else ATTACKERS
-
-        class Own(registry[name]().__class__):
-            def __call__(self, *given):
-                return makes(*given)
-
-        monkeypatch.setitem(registry, name, Own)
+        monkeypatch.setattr(ADVERSARIES[name], "__call__", lambda self, *given: makes(*given))
         return attack(case or case_of(), [*others, name])
 
     return run
@@ -129,38 +123,38 @@ def test_nothing_that_could_be_carried_out_is_an_error(beside):
 def test_what_is_shown_of_a_failure(beside, tmp_path):
     found = beside("hog", spoiled, others=("published", "small_image"))
     found = dataclasses.replace(found, failed={"lattice": "was not in the mood", **found.failed})
-    said = report.text(found)
+    said = text.text(found)
     assert "failed: hog (scores must be numbers, 1 of 324 are NaN.)" in said
     rows = {line.split()[0]: line.split()[1:] for line in said.splitlines() if line.startswith(("hog ", "lattice "))}
     assert rows["hog"] == ["failed", *"----"] and rows["lattice"][0] == "failed" and set(rows["lattice"][1:]) == {"-"}
-    content = json.loads(report.write(found, tmp_path).read_text())
+    content = json.loads(attack_json.write(found, tmp_path).read_text())
     assert content["failed"] == found.failed and [one["linker"] for one in content["linkages"]] == ["small_image"]
-    shown = page.make_page(found, "")
+    shown = attack_html.make_page(found, "")
     assert "<p>Failed:</p>" in shown and "<code>hog</code>: scores must be numbers" in shown
     assert "`lattice` and `hog` failed and have no figures, which proves nothing." in sentences.remarks(found)
 
 
 def test_tables_of_failures_alone():
     found = findings(linkages=(), failed={"hog": "why", "cleaning": "whence"})
-    said = report.text(found)
+    said = text.text(found)
     assert said.splitlines()[1].split()[:2] == ["cleaning", "failed"] and "no attacker was carried out" in sentences.quotable(
         found
     )
-    assert "How often the right original was found" in page.make_page(found, "")
+    assert "How often the right original was found" in attack_html.make_page(found, "")
 
 
 @pytest.mark.parametrize("failed", ["cleaning", "known_plaintext_3", "chosen_plaintext"])
 def test_an_attacker_that_failed_is_no_pass(failed, capsys):
     found = findings(PUBLISHED, recovery("lattice", 0.5, gap=0.3), failed={failed: "why"})
-    assert command._passes(found, 0.5) == 1
+    assert perform.passes(found, 0.5) == 1
     assert capsys.readouterr().out == f"FAILED: could not be carried out, which proves nothing: {failed} (the limit is 50 %)\n"
-    assert command._passes(found, 0.2) == 1 and "too much of the gap" in capsys.readouterr().out
+    assert perform.passes(found, 0.2) == 1 and "too much of the gap" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("failed", ["key_known", "hog", JUDGE])
 def test_what_does_not_count_may_fail(failed, capsys):
     found = findings(PUBLISHED, recovery("lattice", 0.5, gap=0.3), linkages=(linkage("palette", 0.5),), failed={failed: "why"})
-    assert command._passes(found, 0.5) == 0 and "passed" in capsys.readouterr().out
+    assert perform.passes(found, 0.5) == 0 and "passed" in capsys.readouterr().out
 
 
 class TestJudge:
@@ -176,7 +170,7 @@ class TestJudge:
         found = attack(case_of(self.LABELS), ["published"], judge)
         assert shown == [15, 15] and found.unlabelled == 3
         assert found.plain_accuracy.mean == found.recoveries[0].accuracy.mean == found.chance_accuracy == 9 / 15
-        assert "of 18 records 3 have no known class, and of 8 public images 0: accuracies leave them out" in report.text(found)
+        assert "of 18 records 3 have no known class, and of 8 public images 0: accuracies leave them out" in text.text(found)
 
     def test_none_of_known_class_has_no_accuracy(self):
         found = attack(case_of([-1] * 18), ["published"], lambda images: pytest.fail("there is nothing to judge"))
@@ -197,7 +191,7 @@ class TestJudge:
         found = attack(case_of(self.LABELS), ["published"], classes)
         assert reason in found.failed[JUDGE] and found.plain_accuracy is None
         assert [one.accuracy for one in found.recoveries] == [None]
-        assert "failed: judge (classes must be" in report.text(found) and "judge  " not in report.text(found)
+        assert "failed: judge (classes must be" in text.text(found) and "judge  " not in text.text(found)
 
 
 def test_a_network_that_diverges_is_an_error():

@@ -7,14 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.attack.test_linkage import CONFIG, pictures, top1
-from tfdeid.attack.case import make_case
-from tfdeid.attack.evaluate import Case
-from tfdeid.attack.own_pairs import SIZE, own_pairs
+from tests.attack.test_linkers import CONFIG, pictures, top1
+from tfdeid.attack.case import Case, make_case
+from tfdeid.attack.shadow_pairs import SIZE, shadow_pairs
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.image import resize
 from tfdeid.key import Key
-from tfdeid.measure.ssim import ssim
+from tfdeid.ssim import ssim
 
 NUM_KEYS, NUM_PUBLIC = 2, 40
 
@@ -28,24 +27,24 @@ def case() -> Case:
     return case_of(3)
 
 
-def test_own_pairs_are_those_of_the_seed_and_are_kept(case):
-    pairs = own_pairs(case.view, NUM_KEYS)
+def test_shadow_pairs_are_those_of_the_seed_and_are_kept(case):
+    pairs = shadow_pairs(case.view, NUM_KEYS)
     assert pairs.records.shape == (NUM_PUBLIC, SIZE, SIZE, 6)
     assert pairs.traced.shape == pairs.originals.shape == (NUM_PUBLIC, SIZE, SIZE, 3)
-    assert own_pairs(dataclasses.replace(case.view, recovered=case.view.records), NUM_KEYS) is pairs
-    other = own_pairs(dataclasses.replace(case.view, seed=1), NUM_KEYS)
+    assert shadow_pairs(dataclasses.replace(case.view, recovered=case.view.records), NUM_KEYS) is pairs
+    other = shadow_pairs(dataclasses.replace(case.view, seed=1), NUM_KEYS)
     assert (other.records != pairs.records).any() and (other.originals == pairs.originals).all()
-    assert (own_pairs(case.view, NUM_KEYS).records == pairs.records).all()
+    assert (shadow_pairs(case.view, NUM_KEYS).records == pairs.records).all()
 
 
 def test_slivers_are_gone_from_the_second_half_of_what_networks_see(case):
-    records = own_pairs(case.view, NUM_KEYS).records.astype(int)
+    records = shadow_pairs(case.view, NUM_KEYS).records.astype(int)
     assert (records[..., 3:] <= records[..., :3] + 1).mean() > 0.99
     assert records[..., 3:].mean() < records[..., :3].mean()
 
 
 def test_learned_linkage_beats_chance_and_gives_the_same_twice(case):
-    from tfdeid.attack.learned_linkage import LearnedLinkage
+    from tfdeid.attack.linkers.learned_linkage import LearnedLinkage
 
     linker = LearnedLinkage(num_steps=100, num_keys=NUM_KEYS)
     scores = linker(case.view, case.originals)
@@ -54,7 +53,7 @@ def test_learned_linkage_beats_chance_and_gives_the_same_twice(case):
 
 
 def test_learned_inversion_comes_closer_than_the_record_and_gives_the_same_twice():
-    from tfdeid.attack.learned_inversion import LearnedInversion
+    from tfdeid.attack.attackers.learned_inversion import LearnedInversion
 
     case = case_of(1)
     attacker = LearnedInversion(num_steps=12, num_keys=NUM_KEYS)
@@ -67,9 +66,9 @@ def test_learned_inversion_comes_closer_than_the_record_and_gives_the_same_twice
     assert (attacker(case.view).images == found.images).all()
 
 
-def test_networks_take_the_rivals_and_few_public_images():
-    from tfdeid.attack.learned_inversion import LearnedInversion
-    from tfdeid.attack.learned_linkage import LearnedLinkage
+def test_networks_take_the_baselines_and_few_public_images():
+    from tfdeid.attack.attackers.learned_inversion import LearnedInversion
+    from tfdeid.attack.linkers.learned_linkage import LearnedLinkage
 
     case = case_of(3, DeidConfig(scheme="block_shuffle", input_size=32, output_size=32, key_scope="image"))
     view = dataclasses.replace(case.view, public=case.view.public[:5])

@@ -8,9 +8,10 @@ import math
 import pytest
 
 from tests.attack.made import PUBLISHED, findings, linkage, recovery
-from tfdeid.attack import report, sentences
+from tfdeid.attack import attack_json, sentences, text
+from tfdeid.attack.base import Knowledge
 from tfdeid.attack.figures import Estimate
-from tfdeid.attack.view import KEY, ORACLE, PAIRS
+from tfdeid.deidentifier import DeidConfig
 
 NAN = float("nan")
 FROM = "From 2,000 records and 10,000 public images, "
@@ -18,7 +19,7 @@ LATTICE = recovery("lattice", 0.69, gap=0.81)
 BRINGS = "brings SSIM to the original from 0.39 to"
 NONE = "no attacker that was tried with these alone brings SSIM to the original above the records' own 0.39"
 CEILING = "vectorised image, cleaned: 0.76"
-RIVAL = {"deid": {"scheme": "block_shuffle", "key_scope": "dataset"}}
+BASELINE = {"about": {"deid": {"scheme": "block_shuffle", "key_scope": "dataset"}}, "traced": False}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ RIVAL = {"deid": {"scheme": "block_shuffle", "key_scope": "dataset"}}
             "originals is found for 99 % of records (chance 0.2 %).",
         ),
         (
-            findings(recovery("cleaning", 0.392, gap=0.005), recovery("known_plaintext_1", 0.7, PAIRS, 0.9)),
+            findings(recovery("cleaning", 0.392, gap=0.005), recovery("known_plaintext_1", 0.7, Knowledge.PAIRS, 0.9)),
             f"{FROM}without the key, {NONE} (the best, `cleaning`: 0.39; {CEILING}), which does not say that none can.",
         ),
         (
@@ -40,17 +41,17 @@ RIVAL = {"deid": {"scheme": "block_shuffle", "key_scope": "dataset"}}
             "chance (0.2 %), which does not say that none can.",
         ),
         (
-            findings(PUBLISHED, recovery("known_plaintext_1", 0.7, PAIRS, 0.84, used=1)),
+            findings(PUBLISHED, recovery("known_plaintext_1", 0.7, Knowledge.PAIRS, 0.84, used=1)),
             f"{FROM}without the key but with 1 known original, `known_plaintext_1` {BRINGS} 0.70 ({CEILING}): it closes "
             "84 % of the gap.",
         ),
         (
-            findings(recovery("chosen_plaintext", 0.7, ORACLE, 0.84)),
+            findings(recovery("chosen_plaintext", 0.7, Knowledge.ORACLE, 0.84)),
             f"{FROM}without the key but with images of the attacker's choice de-identified by the owner, `chosen_plaintext` "
             f"{BRINGS} 0.70 ({CEILING}): it closes 84 % of the gap.",
         ),
         (
-            findings(PUBLISHED, recovery("key_known", 0.7, KEY, 0.84)),
+            findings(PUBLISHED, recovery("key_known", 0.7, Knowledge.KEY, 0.84)),
             f"With the key, `key_known` {BRINGS} 0.70 ({CEILING}): it closes 84 % of the gap; no attacker without the key "
             "was tried.",
         ),
@@ -61,7 +62,7 @@ RIVAL = {"deid": {"scheme": "block_shuffle", "key_scope": "dataset"}}
         ),
         (findings(PUBLISHED), f"{FROM}no attacker was tried, so that this says nothing about what one would get."),
         (
-            findings(recovery("block_shuffle", 1.0, gap=1.0), about=RIVAL, ceiling_cleaned=Estimate(1.0, 0.0)),
+            findings(recovery("block_shuffle", 1.0, gap=1.0), **BASELINE, ceiling_cleaned=Estimate(1.0, 0.0)),
             f"{FROM}without the key, `block_shuffle` {BRINGS} 1.00 (original itself: 1.00): it closes 100 % of the gap.",
         ),
         (
@@ -73,22 +74,22 @@ RIVAL = {"deid": {"scheme": "block_shuffle", "key_scope": "dataset"}}
 )
 def test_the_sentence_to_quote(found, sentence):
     assert sentences.quotable(found) == sentence
-    assert sentence in report.text(found)
+    assert sentence in text.text(found)
 
 
 def test_a_better_attack_may_do_more():
     for found in (findings(), findings(PUBLISHED, LATTICE), findings(recovery("cleaning", 0.2))):
-        assert sentences.BOUND in sentences.remarks(found) and sentences.BOUND in report.text(found)
+        assert sentences.BOUND in sentences.remarks(found) and sentences.BOUND in text.text(found)
 
 
 def test_remarks_on_those_who_know_more_and_on_accuracy():
-    known = recovery("known_plaintext_3", 0.73, PAIRS, 0.92, used=3, accuracy=Estimate(0.6, 0.02))
+    known = recovery("known_plaintext_3", 0.73, Knowledge.PAIRS, 0.92, used=3, accuracy=Estimate(0.6, 0.02))
     published = recovery("published", 0.39, accuracy=Estimate(0.2, 0.02))
     found = findings(
         published,
         LATTICE,
         known,
-        recovery("key_known", 0.3, KEY, -0.2),
+        recovery("key_known", 0.3, Knowledge.KEY, -0.2),
         plain_accuracy=Estimate(0.7, 0.02),
         chance_accuracy=0.1,
     )
@@ -101,8 +102,8 @@ def test_remarks_on_those_who_know_more_and_on_accuracy():
 
 
 def test_the_threat_model_names_what_was_given():
-    known = [recovery(f"known_plaintext_{count}", 0.7, PAIRS, used=count) for count in (1, 3)]
-    found = findings(*known, recovery("chosen_plaintext", 0.7, ORACLE), recovery("key_known", 0.7, KEY))
+    known = [recovery(f"known_plaintext_{count}", 0.7, Knowledge.PAIRS, used=count) for count in (1, 3)]
+    found = findings(*known, recovery("chosen_plaintext", 0.7, Knowledge.ORACLE), recovery("key_known", 0.7, Knowledge.KEY))
     said = sentences.threat_model(found)
     assert "1 (`known_plaintext_1`) and 3 (`known_plaintext_3`)" in said
     assert "`chosen_plaintext` gets" in said and "`key_known` has the key" in said
@@ -110,20 +111,25 @@ def test_the_threat_model_names_what_was_given():
 
 
 @pytest.mark.parametrize(
-    ("deid", "there", "not_there"),
+    ("config", "there", "not_there"),
     [
-        ({"scheme": "structural"}, "warp, on both axes", "blocks"),
-        ({"scheme": "negative_positive", "key_scope": "image"}, "mid-grey", "same mask"),
-        ({"scheme": "block_shuffle", "key_scope": "dataset"}, "same mask", "traced"),
+        (DeidConfig(), "warp, on both axes", "blocks"),
+        (DeidConfig("negative_positive", key_scope="image"), "mid-grey", "same mask"),
+        (DeidConfig("block_shuffle", input_size=48), "same mask", "traced"),
     ],
 )
-def test_what_leaks_by_design(deid, there, not_there):
-    said = " ".join(sentences.leaks(findings(about={"deid": deid})))
+def test_what_leaks_by_design(config, there, not_there):
+    said = " ".join(sentences.leaks(findings(leaks=config.scheme_class.leaks(config))))
     assert there in said and not_there not in said
 
 
 def test_who_is_over_the_threshold():
-    tried = [PUBLISHED, LATTICE, recovery("known_plaintext_3", 0.72, PAIRS, 0.9), recovery("key_known", 0.76, KEY, 1.0)]
+    tried = [
+        PUBLISHED,
+        LATTICE,
+        recovery("known_plaintext_3", 0.72, Knowledge.PAIRS, 0.9),
+        recovery("key_known", 0.76, Knowledge.KEY, 1.0),
+    ]
     assert [one.attacker for one in sentences.over_threshold(findings(*tried), 0.81)] == ["known_plaintext_3", "lattice"]
     assert not sentences.over_threshold(findings(*tried), 0.91)
     # Where there is no gap, nothing is protected.
@@ -156,7 +162,7 @@ def test_json_has_all_figures_and_no_picture(tmp_path):
         skipped={"block_shuffle": "makes no sense"},
         sample=[3],
     )
-    path = report.write(found, tmp_path / "new")
+    path = attack_json.write(found, tmp_path / "new")
     assert path == tmp_path / "new" / "attack.json" and path.stat().st_mode & 0o777 == 0o644
     content = json.loads(path.read_text(), parse_constant=pytest.fail)
     lattice = content["recoveries"][1]
@@ -171,10 +177,10 @@ def test_json_has_all_figures_and_no_picture(tmp_path):
 
 def test_tables_line_up_and_name_chance():
     known = recovery(
-        "known_plaintext_10", 0.7, PAIRS, 0.9, table_error=0.123, accuracy=Estimate(0.6, 0.02), used=10, note="a note"
+        "known_plaintext_10", 0.7, Knowledge.PAIRS, 0.9, table_error=0.123, accuracy=Estimate(0.6, 0.02), used=10, note="a note"
     )
     found = findings(PUBLISHED, known, linkages=(linkage("hog", 0.5),), skipped={"block_shuffle": "makes no sense"})
-    lines = report.text(found).split("\n")
+    lines = text.text(found).split("\n")
     assert len({len(line) for line in lines[:3]}) == 1
     assert all(
         cell in lines[2] for cell in ("pairs", "0.700 +- 0.010", "20.0 +- 0.1", "90.0 %", "0.12", "60.0 +- 2.0 %", "1.5")
@@ -185,10 +191,10 @@ def test_tables_line_up_and_name_chance():
 
 
 def test_a_scheme_that_does_not_trace_has_one_gap():
-    head, rows = report.recovery_table(findings(PUBLISHED, about=RIVAL))
+    head, rows = text.recovery_table(findings(PUBLISHED, **BASELINE))
     assert "gap to original" in head and "gap to cleaned" not in head and len(head) == len(rows[0])
 
 
 def test_nothing_is_said_twice():
-    said = report.text(findings(recovery("key_known", 0.7, KEY, 0.84)))
+    said = text.text(findings(recovery("key_known", 0.7, Knowledge.KEY, 0.84)))
     assert said.count("With the key, `key_known` brings") == 1

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tfdeid.attack import known_plaintext, lattice, quantile
-from tfdeid.attack.attackers import ATTACKERS
+from tfdeid.attack.adversaries import ADVERSARIES, attackers
+from tfdeid.attack.attackers import known_plaintext, lattice, quantile
+from tfdeid.attack.base import Attacker, Knowledge
 from tfdeid.attack.case import make_case
-from tfdeid.attack.edges import Profiles, expected, own_key, profiles
-from tfdeid.attack.evaluate import attack
-from tfdeid.attack.key_known import true_warps
+from tfdeid.attack.edges import Profiles, expected, profiles
+from tfdeid.attack.engine import attack, grant
 from tfdeid.attack.path import likeliest_curve
-from tfdeid.attack.view import View
-from tfdeid.attack.warp import Warp
+from tfdeid.attack.shadow_keys import shadow_key
+from tfdeid.attack.warp import Warp, true_warps
 from tfdeid.data.draw import read_images
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.image import resize
@@ -83,7 +83,7 @@ def public() -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def before(public):
-    return expected(View(np.zeros((1, 160, 160, 3), np.uint8), ["0"], CONFIG, public))
+    return expected(CONFIG, public, 0)
 
 
 @pytest.mark.parametrize("name", WARPS)
@@ -101,8 +101,8 @@ def test_the_lattice_finds_a_planted_warp_and_quantiles_come_near(name, before):
 def test_independent_axes_are_told_apart(public):
     config = DeidConfig(input_size=32, output_size=160, axes="independent")
     x, y = random_table(2), random_table(3)
-    view = View(planted(x, y, pictures(300)), [], config, public)
-    found = lattice.read_lattice(profiles(view.records), expected(view), config)
+    records = planted(x, y, pictures(300))
+    found = lattice.read_lattice(profiles(records), expected(config, public, 0), config)
     assert found.error(Warp(x, y), config) < 0.8 < found.error(Warp(y, x), config)
 
 
@@ -116,19 +116,19 @@ def test_known_pairs_give_a_planted_warp(pairs):
 
 def test_a_known_pair_tells_the_table_of_its_group(public):
     config = DeidConfig(input_size=32, output_size=160, key_scope="pool:2", algorithm_version=1)  # What is drawn counts.
-    case = make_case(photograph_tiles()[::2], [], public[:60], [], config, own_key(3, 0))
+    case = make_case(photograph_tiles()[::2], [], public[:60], [], config, shadow_key(3, 0))
     published, known = attack(case, ["published", "known_plaintext_10"]).recoveries
     assert known.note == "2 of 2 groups of records have a known one"
     assert known.table_error < 0.75 * published.table_error
 
 
 def test_records_of_one_table_are_brought_together():
-    config, key = DeidConfig(input_size=32, output_size=160, key_scope="pool:4"), own_key(3, 0)
+    config, key = DeidConfig(input_size=32, output_size=160, key_scope="pool:4"), shadow_key(3, 0)
     images, deidentify = photograph_tiles(), Deidentifier(config, key)
     ids = [f"{number:032x}" for number in range(len(images))]
     records, warps = np.stack(parallel_map(deidentify, images, ids)), true_warps(config, key, ids)
     table = np.array([list(dict.fromkeys(warps)).index(warp) for warp in warps])
-    groups = lattice.together(profiles(records), config)
+    groups = lattice.group_by_table(profiles(records), config)
     commonest = sum(np.bincount(table[numbers]).max() for numbers in groups)
     assert sorted(np.concatenate(groups)) == list(range(len(images)))
     assert len(set(table)) == 4 and commonest / len(images) > 0.95
@@ -136,7 +136,7 @@ def test_records_of_one_table_are_brought_together():
 
 def test_keyed_colours_do_not_hide_the_table_from_pairs_or_chosen_images(public):
     config = DeidConfig(input_size=32, output_size=160, colors="keyed", algorithm_version=1)
-    case = make_case(photograph_tiles()[:30], [], public[:5], [], config, own_key(1, 0))
+    case = make_case(photograph_tiles()[:30], [], public[:5], [], config, shadow_key(1, 0))
     found = attack(case, ["published", "known_plaintext_1", "chosen_plaintext", "key_known"]).recoveries
     errors = {one.attacker: one.table_error for one in found}
     assert errors["known_plaintext_1"] < 0.85 * errors["published"]
@@ -146,7 +146,7 @@ def test_keyed_colours_do_not_hide_the_table_from_pairs_or_chosen_images(public)
 def test_the_key_undoes_bends(public):
     def ssim(**changes: bool) -> list[float]:
         config = DeidConfig(input_size=32, output_size=160, **changes)
-        case = make_case(pictures(20), [], public[:5], [], config, own_key(1, 0))
+        case = make_case(pictures(20), [], public[:5], [], config, shadow_key(1, 0))
         return [one.ssim.mean for one in attack(case, ["cleaning", "key_known"]).recoveries]
 
     _, straight = ssim()
@@ -156,7 +156,7 @@ def test_the_key_undoes_bends(public):
 
 
 def test_all_attackers_on_a_real_key_and_who_knows_more_errs_less(public):
-    case = make_case(pictures(150), [], public, [], CONFIG, own_key(1, 0))
+    case = make_case(pictures(150), [], public, [], CONFIG, shadow_key(1, 0))
     names = ["published", "quantile", "lattice", "known_plaintext_3", "chosen_plaintext", "key_known"]
     found = {one.attacker: one for one in attack(case, names).recoveries}
     errors = {name: one.table_error for name, one in found.items()}
@@ -168,24 +168,24 @@ def test_all_attackers_on_a_real_key_and_who_knows_more_errs_less(public):
     assert "31 chosen images" in found["chosen_plaintext"].note and found["chosen_plaintext"].used == 31
 
 
-@pytest.mark.parametrize("name", ATTACKERS)
-def test_nobody_gets_what_they_are_not_said_to_know(name, monkeypatch):
+@pytest.mark.parametrize("name", attackers())
+def test_nobody_gets_what_they_are_not_said_to_know(name):
     """The key, the oracle and the originals reach only those that say so."""
-    import tfdeid.attack.evaluate as evaluate
-
-    case = make_case(pictures(30), [], pictures(20, seed=5), [], CONFIG, own_key(1, 0))
-    attacker = ATTACKERS[name]()
-    view = evaluate._granted(attacker, case)
-    assert (view.key is not None) == (attacker.knows == "key")
-    assert (view.oracle is not None) == (attacker.knows == "oracle")
-    assert len(view.pairs) == (min(attacker.num_pairs, len(case.pairs)) if attacker.knows == "pairs" else 0)
+    case = make_case(pictures(30), [], pictures(20, seed=5), [], CONFIG, shadow_key(1, 0))
+    attacker = ADVERSARIES[name]()
+    assert isinstance(attacker, Attacker)
+    view = grant(attacker, case)
+    assert (view.key is not None) == (attacker.knows is Knowledge.KEY)
+    assert (view.oracle is not None) == (attacker.knows is Knowledge.ORACLE)
+    is_told = attacker.knows is Knowledge.PAIRS
+    assert len(view.pairs) == (min(attacker.num_pairs, len(case.pairs)) if is_told else 0)
     hidden = {original.tobytes() for original in case.originals}
     assert not hidden & {image.tobytes() for image in [*view.public, *(original for original, _ in view.pairs)]}
 
 
 def test_true_warps_are_those_of_the_scheme():
     config = DeidConfig(input_size=32, output_size=160, axes="independent", key_scope="image")
-    key = own_key(2, 0)
+    key = shadow_key(2, 0)
     (warp,) = true_warps(config, key, ["some id"])
     image = np.full((32, 32, 3), 40, np.uint8)
     image[:, 11:] = 200

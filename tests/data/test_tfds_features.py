@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.data.test_sources import fails, labelled, png_rows, read_all, store, values
+from tests.data.prepared import fails, labelled, png_rows, read_all, store, values
 from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.key import Key
 

@@ -14,8 +14,8 @@ from skimage.metrics import structural_similarity
 from tests.conftest import resized
 from tfdeid import DeidConfig, DeidError, Key
 from tfdeid.measure import measure
-from tfdeid.measure.ssim import ssim
 from tfdeid.schemes.structural import PositionOPE, rasterize, vectorize
+from tfdeid.ssim import ssim
 
 SHAPES = st.tuples(st.integers(7, 20), st.integers(7, 20), st.sampled_from([1, 3]))
 PAIRS = SHAPES.flatmap(lambda shape: st.tuples(hnp.arrays(np.uint8, shape), hnp.arrays(np.uint8, shape)))

@@ -15,7 +15,7 @@ from PIL import Image
 
 import tfdeid
 from beam import options as beam_options
-from tests.data.test_sources import store
+from tests.data.prepared import store
 from tfdeid import DeidConfig, DeidError, Key
 from tfdeid.verify import Owner, verify
 

@@ -112,7 +112,7 @@ def test_a_part_whose_attacker_failed_is_none(monkeypatch):
     for name, value in (
         ("reproduce.parts.attacking.draw_images", []),
         ("attack.case.make_case", None),
-        ("attack.evaluate.attack", findings(failed={"learned_linkage": "it diverged."})),
+        ("attack.engine.attack", findings(failed={"learned_linkage": "it diverged."})),
     ):
         monkeypatch.setattr(f"tfdeid.{name}", lambda *_, value=value, **__: value)
     with pytest.raises(DeidError, match="attackers failed.* learned_linkage: it diverged."):

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tfdeid import DeidConfig, Deidentifier, Key
-from tfdeid.measure.ssim import ssim
+from tfdeid.ssim import ssim
 
 THREADS = 8
 CONFIGS = [
@@ -104,7 +104,7 @@ def test_threads_that_start_at_once_make_one_worker_and_leave_standard_error_alo
 _SSIM = """
 import sys
 import numpy as np
-from tfdeid.measure.ssim import ssim
+from tfdeid.ssim import ssim
 
 one, other = np.random.RandomState(0).randint(0, 256, (2, 24, 24, 3), np.uint8)
 print("ready", flush=True)

@@ -18,8 +18,8 @@ from tfdeid.cli import main
 from tfdeid.data.draw import read_images
 from tfdeid.evaluate import run
 from tfdeid.train.classify import classify
+from tfdeid.train.confusion import draw_confusion, table
 from tfdeid.train.evaluation import Evaluation
-from tfdeid.train.report import draw_confusion, table
 
 
 @pytest.fixture(scope="module")

@@ -16,18 +16,17 @@ import pytest
 from tests.data.made import NAME, make_dataset
 from tests.train.conftest import QUICK
 from tfdeid import DeidError, Key
-from tfdeid.data.batches import DataConfig
 from tfdeid.evaluate import run as evaluate
 from tfdeid.train.__main__ import run
 from tfdeid.train.classify import classify
 from tfdeid.train.config import TrainConfig
 from tfdeid.train.run_dir import RunDir
-from tfdeid.train.trainer import _anywhere, train
+from tfdeid.train.trainer import train
 
 ODD = "a [1]*? {b,c} 'd' \"é\" \\e $f"
 
 
-def test_any_name_will_do_from_anywhere(tmp_path, monkeypatch, capsys):
+def test_any_name_will_do_fromanywhere(tmp_path, monkeypatch, capsys):
     """Two calls, evaluation by the command that is printed, pasted in another folder; all paths were given relative to one."""
     make_dataset(tmp_path / ODD / "data", {"train": [k % 3 for k in range(12)], "test": [0, 1, 2]})
     monkeypatch.chdir(tmp_path / ODD)
@@ -44,25 +43,6 @@ def test_any_name_will_do_from_anywhere(tmp_path, monkeypatch, capsys):
     record = json.loads((tmp_path / ODD / ODD / "run.json").read_text())
     assert record["data"]["data_dir"] == str(tmp_path / ODD / "data")
     assert (tmp_path / ODD / ODD / "evaluation.json").exists() and not list((tmp_path / "elsewhere").iterdir())
-
-
-def test_paths_are_kept_as_they_mean_the_same_everywhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", "/home/me")
-    monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
-    kept = {given: _anywhere(DataConfig(data_dir=given))["data_dir"] for given in ("a b", "~/x", "gs://b/x", "/x", None)}
-    assert kept == {
-        "a b": f"{tmp_path}/a b",
-        "~/x": "/home/me/x",
-        "gs://b/x": "gs://b/x",
-        "/x": "/x",
-        None: "/home/me/tensorflow_datasets",
-    }
-    monkeypatch.setenv("TFDS_DATA_DIR", "data")
-    assert _anywhere(DataConfig())["data_dir"] == f"{tmp_path}/data"
-    names = _anywhere(DataConfig("x_deid/a:1.0.0", test_dataset="./y/x_deid/1.0.0"))
-    assert (names["dataset"], names["test_dataset"]) == ("x_deid/a:1.0.0", f"{tmp_path}/y/x_deid/1.0.0")
-    assert _anywhere(DataConfig())["test_dataset"] is None
 
 
 def test_a_run_that_was_begun_with_a_relative_path_goes_on(finished, faces_config, tmp_path):

@@ -21,7 +21,6 @@ from tfdeid import DeidError
 from tfdeid.data.batches import DataConfig, ImageData
 from tfdeid.evaluate import run as evaluate
 from tfdeid.terminal import run_command
-from tfdeid.train import trainer
 from tfdeid.train.__main__ import run
 from tfdeid.train.config import TrainConfig
 from tfdeid.train.run_dir import RunDir
@@ -157,33 +156,12 @@ def test_what_is_left_of_the_very_first_write_is_no_hindrance(tmp_path):
         assert run_dir.history == []
 
 
-@pytest.mark.parametrize(
-    ("cluster", "task", "is_chief"),
-    [
-        ({"chief": ["a:1"], "worker": ["b:1"]}, ("chief", 0), True),
-        ({"chief": ["a:1"], "worker": ["b:1"]}, ("worker", 0), False),
-        ({"worker": ["a:1", "b:1"]}, ("worker", 0), True),
-        ({"worker": ["a:1", "b:1"]}, ("worker", 1), False),
-    ],
-)
-def test_one_worker_is_the_chief(cluster, task, is_chief):
-    spec = tf.train.ClusterSpec(cluster)
-    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(spec, task_type=task[0], task_id=task[1])
-    assert trainer._is_chief(resolver) == is_chief
-
-
 def test_two_processes_at_once_are_refused(faces_config, tmp_path):
     with RunDir.begin(tmp_path / "run", {"first": "run"}, {}):
         before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "run").iterdir()}
         with pytest.raises(DeidError, match="another process is training"):
             train(faces_config, TrainConfig(**QUICK), str(tmp_path / "run"))
         assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "run").iterdir()} == before
-
-
-def test_workers_without_a_list_of_them_are_refused(monkeypatch):
-    monkeypatch.delenv("TF_CONFIG", raising=False)
-    with pytest.raises(DeidError, match="TF_CONFIG"):
-        trainer.make_strategy("multi_worker")
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(faces_config, tmp_path, monkeypatch):

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from tfdeid.attack.evaluate import NUM_PAIRS, Case
-from tfdeid.attack.view import Image, View
+from tfdeid.attack.base import MAX_PAIRS, Image, Pair, View
 from tfdeid.data.draw import Draw, Drawn, attempting, name_of, pixels, tell_damaged
 from tfdeid.data.example import Example, RecordIds
 from tfdeid.data.load import open_builder
@@ -21,9 +20,29 @@ from tfdeid.errors import DeidError, unknown_name, warn
 from tfdeid.image import match_channels
 from tfdeid.key import Key
 from tfdeid.parallel import parallel_map
-from tfdeid.schemes import KEYLESS_SCHEMES
 
 _LEAST = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """What is attacked, and the truth about it.
+
+    Attributes:
+      view: what every attacker has.
+      originals: uint8[N, N, C] each, N the input size, in the order of the view's records.
+      labels: the class of each, -1 where it is not known; empty where no label is.
+      pairs: known originals and records that are not in the view.
+      key: the owner's; None for schemes that encrypt nothing.
+      about: facts for the report, nothing secret.
+    """
+
+    view: View
+    originals: Sequence[Image]
+    labels: Sequence[int]
+    pairs: Sequence[Pair]
+    key: Key | None
+    about: dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,13 +89,7 @@ def open_case(target: Target, key: Key | None) -> Case:
     if "deid" not in facts:
         raise DeidError(f"{target.dataset} was not made by this tool: its metadata says nothing of a scheme.")
     config = DeidConfig.of_facts(facts)
-    if config.scheme in KEYLESS_SCHEMES:
-        raise DeidError(f"{target.dataset} is not encrypted (scheme {config.scheme}), so there is nothing to attack.")
-    if key is None or key.fingerprint != facts["key_fingerprint"]:
-        raise DeidError(
-            f"records are linked to their originals by the owner's key, with fingerprint {facts['key_fingerprint']}; the one "
-            f"given has {key.fingerprint if key else 'none'}. Give --key. Only the attacker key_known gets it."
-        )
+    key = _checked_key(target, key, config, facts)
     split = _split(target, builder.info.splits)
     published = open_source(SourceConfig(dataset=target.dataset, data_dir=target.data_dir))
     source = open_source(SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts))
@@ -92,7 +105,7 @@ def open_case(target: Target, key: Key | None) -> Case:
     record_id = source.record_ids(key, config.algorithm_version)
     pairs, taken = _linked(target, Draw(published, split, target.seed, _decoding(shape)), source, origin, record_id, prepare)
     # Where a dataset is small, the attack needs the records more than known plaintext needs all its pairs.
-    num_pairs = min(NUM_PAIRS, len(pairs) // 10)
+    num_pairs = min(MAX_PAIRS, len(pairs) // 10)
     known, attacked = pairs[:num_pairs], pairs[num_pairs : num_pairs + target.num_images]
     public = _public(source, origin, taken, target, prepare)
     if len(public) < _LEAST:
@@ -100,13 +113,13 @@ def open_case(target: Target, key: Key | None) -> Case:
             f"attackers need at least {_LEAST} public images, and {target.originals} leaves {len(public)} beside the "
             f"{len(taken):,} that are attacked. Lower num_images."
         )
-    labels = _labels(one.record.example for one in attacked) if source.label_names is not None else []
+    labels = _labels(pair.record.example for pair in attacked) if source.label_names is not None else []
     view = View(
-        records=np.stack([one.record.image for one in attacked]),
-        ids=[one.record.example.source_id for one in attacked],
+        records=np.stack([pair.record.image for pair in attacked]),
+        ids=[pair.record.example.source_id for pair in attacked],
         config=config,
-        public=[one.image for one in public],
-        public_labels=_labels(one.example for one in public) if labels else [],
+        public=[drawn.image for drawn in public],
+        public_labels=_labels(drawn.example for drawn in public) if labels else [],
         seed=target.seed,
     )
     about = {
@@ -117,8 +130,8 @@ def open_case(target: Target, key: Key | None) -> Case:
         "key_fingerprint": key.fingerprint,
         "seed": target.seed,
     }
-    known_pairs = [(one.original, one.record.image) for one in known]
-    return Case(view, [one.original for one in attacked], labels, known_pairs, key, about)
+    known_pairs = [(pair.original, pair.record.image) for pair in known]
+    return Case(view, [pair.original for pair in attacked], labels, known_pairs, key, about)
 
 
 def make_case(
@@ -147,7 +160,7 @@ def make_case(
     originals = parallel_map(deidentify.prepare, images)
     ids = [f"{number:032x}" for number in range(len(images))]
     records = parallel_map(deidentify, originals, ids)
-    count = len(images) - min(NUM_PAIRS, len(images) // 10)
+    count = len(images) - min(MAX_PAIRS, len(images) // 10)
     view = View(
         records=np.stack(records[:count]),
         ids=ids[:count],
@@ -158,6 +171,18 @@ def make_case(
     )
     pairs = list(zip(originals[count:], records[count:], strict=True))
     return Case(view, originals[:count], labels[:count], pairs, key, {"deid": config.to_dict(), "seed": seed, **(about or {})})
+
+
+def _checked_key(target: Target, key: Key | None, config: DeidConfig, facts: dict[str, Any]) -> Key:
+    """Returns the key of a dataset; raises DeidError if it is another one, or if there is nothing to attack."""
+    if not config.scheme_class.needs_key:
+        raise DeidError(f"{target.dataset} is not encrypted (scheme {config.scheme}), so there is nothing to attack.")
+    if key is None or key.fingerprint != facts["key_fingerprint"]:
+        raise DeidError(
+            f"records are linked to their originals by the owner's key, with fingerprint {facts['key_fingerprint']}; the one "
+            f"given has {key.fingerprint if key else 'none'}. Give --key. Only the attacker key_known gets it."
+        )
+    return key
 
 
 def _split(target: Target, splits: Iterable[str]) -> str:
@@ -185,30 +210,30 @@ def _linked(
     Returns:
       Records with their originals, in the order of the draw, and the places of these originals in the source's split.
     """
-    found: list[_Linked] = []
+    linked: list[_Linked] = []
     taken: set[int] = set()
     damaged: list[str] = []
-    while drawn := draw.take(target.num_images + NUM_PAIRS - len(found)):
-        originals = _originals(source, split, {one.example.source_id for one in drawn}, record_id)
-        absent = sum(one.example.source_id not in originals for one in drawn)
+    while drawn := draw.take(target.num_images + MAX_PAIRS - len(linked)):
+        originals = _originals(source, split, {record.example.source_id for record in drawn}, record_id)
+        absent = sum(record.example.source_id not in originals for record in drawn)
         if absent:
             raise DeidError(
                 f"{absent:,} of {len(drawn):,} records are of no example of {target.originals}, split {split}: give the "
                 "originals that the dataset was made of."
             )
         taken |= {number for number, _ in originals.values()}
-        examples = [originals[one.example.source_id][1] for one in drawn]
+        examples = [originals[record.example.source_id][1] for record in drawn]
         for record, example, original in zip(drawn, examples, parallel_map(attempting(prepare), examples), strict=True):
             if isinstance(original, DeidError):
                 damaged.append(f"{name_of(split, example)}: {original}")
             else:
-                found.append(_Linked(record, original))
-    if not found:
+                linked.append(_Linked(record, original))
+    if not linked:
         reason = next(iter([*draw.damaged, *damaged]), "It has none at all.")
         raise DeidError(f"no record of {target.dataset}, split {split!r}, has an image and an original to decode. {reason}")
     tell_damaged(draw.damaged, target.dataset)
     tell_damaged(damaged, target.originals)
-    return found, taken
+    return linked, taken
 
 
 def _originals(source: Source, split: str, wanted: set[str], record_id: RecordIds) -> dict[str, tuple[int, Example]]:
@@ -225,13 +250,13 @@ def _public(source: Source, split: str, taken: set[int], target: Target, prepare
     """
     others = [name for name in source.splits if name != split] or [split]
     draws = [Draw(source, name, target.seed + 1, prepare, without=taken if name == split else ()) for name in others]
-    found: list[Drawn] = []
-    while (missing := target.num_public - len(found)) and (giving := [draw for draw in draws if draw.left]):
+    public: list[Drawn] = []
+    while (missing := target.num_public - len(public)) and (giving := [draw for draw in draws if draw.left]):
         share, more = divmod(missing, len(giving))
         for number, draw in enumerate(giving):
-            found += draw.take(share + (number < more))
+            public += draw.take(share + (number < more))
     tell_damaged([name for draw in draws for name in draw.damaged], target.originals)
-    return found
+    return public
 
 
 def _decoding(shape: tuple[int, ...]) -> Callable[[Example], Image]:

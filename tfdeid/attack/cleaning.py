@@ -1,4 +1,4 @@
-"""Knows the records alone, and leaves the warp as it is: what can be had by removing slivers."""
+"""Removes the white slivers that lie between paths since they moved apart, and puts likely colours in place of keyed ones."""
 
 from __future__ import annotations
 
@@ -7,43 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tfdeid.attack.view import RECORDS, Image, Recovery, View
-from tfdeid.attack.warp import Warp
-from tfdeid.deidentifier import DeidConfig
+from tfdeid.attack.base import Image
 from tfdeid.image import to_grayscale
 from tfdeid.parallel import parallel_map
-from tfdeid.schemes import VECTOR_SCHEMES
 from tfdeid.schemes.jit import jit
 from tfdeid.schemes.structural.recolor import LEVELS, LIGHTNESS
 
 # Bright gaps between paths are up to 7 pixels wide where an image of 224 was traced at 50, dark ones rarely over 3.
 _OPENING, _MEDIAN = 7 / 224, 5 / 224
-
-
-class Published:
-    """The records as they are."""
-
-    name, knows, num_pairs = "published", RECORDS, 0
-    about = "looks at the records as they are"
-
-    def suits(self, config: DeidConfig) -> bool:
-        return True
-
-    def __call__(self, view: View) -> Recovery:
-        return Recovery(view.records, [Warp.identity()] * len(view.records))
-
-
-class Cleaning:
-    """Grey opening and a median filter."""
-
-    name, knows, num_pairs = "cleaning", RECORDS, 0
-    about = "removes slivers by grey opening and a median filter, and leaves the warp as it is"
-
-    def suits(self, config: DeidConfig) -> bool:
-        return config.scheme in VECTOR_SCHEMES
-
-    def __call__(self, view: View) -> Recovery:
-        return Recovery(view.cleaned, [Warp.identity()] * len(view.records))
 
 
 def likely_colors(public: Sequence[Image]) -> Image:
@@ -98,10 +69,10 @@ def _running(function: np.ufunc, image: Image, reach: int, axis: int) -> Image:
     places = [
         tuple(slice(shift, shift + length) if k == axis else slice(None) for k in range(3)) for shift in range(2 * reach + 1)
     ]
-    found: npt.NDArray[np.uint8] = wide[places[0]]
+    extremes: npt.NDArray[np.uint8] = wide[places[0]]
     for place in places[1:]:
-        found = function(found, wide[place])
-    return found
+        extremes = function(extremes, wide[place])
+    return extremes
 
 
 @jit

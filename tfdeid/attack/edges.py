@@ -5,19 +5,17 @@ A monotone warp of the axes moves variation, and neither makes nor destroys it; 
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import hashlib
-import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from tfdeid.attack.key_known import true_warps
-from tfdeid.attack.view import Image, View
-from tfdeid.attack.warp import Curve
-from tfdeid.deidentifier import DeidConfig, Deidentifier
+from tfdeid.attack.base import Image
+from tfdeid.attack.shadow_keys import shadow_deidentifier, shadow_key
+from tfdeid.attack.warp import Curve, true_warps
+from tfdeid.deidentifier import DeidConfig
 from tfdeid.key import Key
 from tfdeid.parallel import parallel_map
 from tfdeid.schemes.jit import jit
@@ -36,6 +34,14 @@ class Profiles(NamedTuple):
 
     x: Curve
     y: Curve
+
+    def of(self, numbers: npt.NDArray[np.intp]) -> Profiles:
+        """Returns those of some of the images."""
+        return Profiles(self.x[numbers], self.y[numbers])
+
+    def and_of(self, others: Profiles) -> Profiles:
+        """Returns those of the images and of other images after them."""
+        return Profiles(np.concatenate([self.x, others.x]), np.concatenate([self.y, others.y]))
 
 
 def profiles(images: Image) -> Profiles:
@@ -76,40 +82,33 @@ def centres(size: int) -> Curve:
     return np.concatenate([[0.0], (np.arange(size) + 0.5) / size, [1.0]])
 
 
-def own_key(seed: int, number: int) -> Key:
-    """Returns a key that the attacker draws, to try out what the public scheme does; it has nothing to do with the owner's."""
-    return Key(base64.b64encode(hashlib.sha256(f"attacker's key {number} of seed {seed}".encode()).digest()).decode())
-
-
-def own_deidentifier(config: DeidConfig, key: Key) -> Deidentifier:
-    """Returns what de-identifies under a key of the attacker's own, without advice that is for owners."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return Deidentifier(config, key)
-
-
-def expected(view: View) -> tuple[Curve, Curve]:
+def expected(config: DeidConfig, public: Sequence[Image], seed: int) -> tuple[Curve, Curve]:
     """Returns where edges lie in images of this kind, before any warp.
 
     The attacker de-identifies public images under keys of its own, so that slivers and borders are in the reckoning, and looks
     up in each result what lies before a place that it knows to have moved.
 
+    Args:
+      config: what was done to the records.
+      public: uint8[N, N, C] each.
+      seed: of the attacker's keys.
+
     Returns:
       float64[501] for x and y, the share of variation before each share of the side.
     """
-    images = view.public[:_OWN_IMAGES]
-    config = dataclasses.replace(view.config, key_scope="dataset")
+    images = public[:_OWN_IMAGES]
+    config = dataclasses.replace(config, key_scope="dataset")
     groups = [images[start : start + _IMAGES_A_KEY] for start in range(0, len(images), _IMAGES_A_KEY)]
-    curves = [_under_own_key(config, own_key(view.seed, number), group) for number, group in enumerate(groups)]
+    curves = [_under_shadow_key(config, shadow_key(seed, number), group) for number, group in enumerate(groups)]
     x, y = np.average(curves, axis=0, weights=[len(group) for group in groups])
     return x, y
 
 
-def _under_own_key(config: DeidConfig, key: Key, images: Sequence[Image]) -> Curve:
+def _under_shadow_key(config: DeidConfig, key: Key, images: Sequence[Image]) -> Curve:
     warp = true_warps(config, key, [""])[0]
     ids = [f"own {number}" for number in range(len(images))]
-    found = profiles(np.stack(parallel_map(own_deidentifier(config, key), images, ids)))
+    edges = profiles(np.stack(parallel_map(shadow_deidentifier(config, key), images, ids)))
     shares = np.linspace(0, 1, 501)
     places = centres(config.output_size)
     moved = warp.at(shares)
-    return np.array([np.interp(line, places, cumulated(one.mean(0))) for line, one in zip(moved, found, strict=True)])
+    return np.array([np.interp(line, places, cumulated(axis.mean(0))) for line, axis in zip(moved, edges, strict=True)])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tfdeid.attack.view import Image
+from tfdeid.attack.base import Image, Knowledge
 
 _Z_95 = 1.96
 JUDGE = "judge"
@@ -49,7 +50,7 @@ class RecoveryFigures:
 
     Attributes:
       attacker: its name.
-      knows: RECORDS, PAIRS, ORACLE or KEY.
+      knows: what it had.
       about: a sentence: what it does with what it knows.
       ssim: SSIM to the original, both at S x S.
       psnr: the same in dB.
@@ -64,10 +65,13 @@ class RecoveryFigures:
       ssim_of_each: float64[N].
       best, worst: the records whose recovery has the highest and the lowest SSIM, a few of each.
       examples: by number of the record, what was recovered of those, and of `Findings.sample`.
+      trained: whether it trained a network.
+      changes_records: False for the records as they are.
+      column: what tables call its SSIM; None where they have none.
     """
 
     attacker: str
-    knows: str
+    knows: Knowledge
     about: str
     ssim: Estimate
     psnr: Estimate
@@ -82,6 +86,9 @@ class RecoveryFigures:
     best: list[int]
     worst: list[int]
     examples: dict[int, Image] = dataclasses.field(repr=False)
+    trained: bool = False
+    changes_records: bool = True
+    column: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +113,10 @@ class LinkageFigures:
     candidates: int
     seconds: float
 
+    def chance(self, places: int) -> float:
+        """Returns how often who guesses has the right candidate among so many."""
+        return min(1.0, places / self.candidates)
+
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
@@ -120,12 +131,14 @@ class Findings:
       ceiling_cleaned: the same, cleaned.
       plain_accuracy: of the network that judges, on the originals themselves; None without labels.
       chance_accuracy: the share of the most frequent class, of those that are known.
-      recoveries: one for each attacker, the published record first.
-      linkages: one for each linker.
+      recoveries: figures of each attacker, in the order in which they were run.
+      linkages: figures of each linker.
       skipped: attackers and linkers that were not run, with the reason.
       sample: numbers of some records, drawn by the seed, that pictures show of every attacker.
       originals, records: by number, those of all records that pictures show.
       failed: attackers and linkers that could not be carried out, with the reason, which have no figures; `JUDGE` too.
+      traced: whether the scheme paints traced paths, so that the vectorised image is the ceiling, and not the original.
+      leaks: what records show by design, whatever an attacker does.
       unlabelled: records of a labelled dataset whose class is not known; accuracies leave them out.
       unlabelled_public: public images whose class is not known; no judge was trained on them.
     """
@@ -145,13 +158,29 @@ class Findings:
     originals: dict[int, Image] = dataclasses.field(repr=False)
     records: dict[int, Image] = dataclasses.field(repr=False)
     failed: dict[str, str] = dataclasses.field(default_factory=dict)
+    traced: bool = False
+    leaks: Sequence[str] = ()
     unlabelled: int = 0
     unlabelled_public: int = 0
 
-    def best(self, *knowing: str) -> RecoveryFigures | None:
-        """Returns the recovery with the highest SSIM among attackers that know one of these; None if there is none."""
-        known = [one for one in self.recoveries if one.knows in knowing]
-        return max(known, key=lambda one: one.ssim.mean, default=None)
+    @property
+    def published_figures(self) -> RecoveryFigures | None:
+        """The figures of the records as they are; None if nobody was asked for them."""
+        return next((figures for figures in self.recoveries if not figures.changes_records), None)
+
+    @property
+    def attempts(self) -> list[RecoveryFigures]:
+        """The figures of all who change the records."""
+        return [figures for figures in self.recoveries if figures.changes_records]
+
+    def best(self, *knowing: Knowledge) -> RecoveryFigures | None:
+        """Returns the figures with the highest SSIM of those who know one of these; None if there are none."""
+        return highest_ssim(figures for figures in self.recoveries if figures.knows in knowing)
 
     def best_linkage(self) -> LinkageFigures | None:
-        return max(self.linkages, key=lambda one: one.top1.mean, default=None)
+        return max(self.linkages, key=lambda figures: figures.top1.mean, default=None)
+
+
+def highest_ssim(recoveries: Iterable[RecoveryFigures]) -> RecoveryFigures | None:
+    """Returns the figures with the highest mean SSIM; None of none."""
+    return max(recoveries, key=lambda figures: figures.ssim.mean, default=None)

@@ -53,7 +53,7 @@ def moments(values: npt.NDArray[np.float32]) -> _Moments:
     """Returns the mean products of all pairs of float32[M, N, A, A] in a block, and with the next block and the one below."""
     across = values.shape[2]
 
-    def one(step: tuple[int, int]) -> npt.NDArray[np.float64]:
+    def with_next(step: tuple[int, int]) -> npt.NDArray[np.float64]:
         down, right = step
         here = values[:, :, : across - down, : across - right].reshape(len(values), -1)
         there = values[:, :, down:, right:].reshape(len(values), -1)
@@ -61,14 +61,14 @@ def moments(values: npt.NDArray[np.float32]) -> _Moments:
         products = here @ there.T if len(values[0]) > 1 else np.einsum("ik,jk->ij", here, there)
         return products.astype(np.float64) / max(1, here.shape[1])
 
-    return [one(step) for step in _STEPS]
+    return [with_next(step) for step in _STEPS]
 
 
 def correlations(values: npt.NDArray[np.float32]) -> _Moments:
     """Returns `moments` divided by the root mean squares."""
-    found = moments(values)
-    scale = np.sqrt(np.maximum(np.diag(found[0]), 1e-6))
-    return [one / np.outer(scale, scale) for one in found]
+    products = moments(values)
+    scale = np.sqrt(np.maximum(np.diag(products[0]), 1e-6))
+    return [of_step / np.outer(scale, scale) for of_step in products]
 
 
 def curves(halves: Halves) -> tuple[npt.NDArray[np.float32], ...]:
@@ -82,21 +82,21 @@ def curves(halves: Halves) -> tuple[npt.NDArray[np.float32], ...]:
     return tuple(table.astype(np.float32)[halves] for table in (line, np.sin(angle), np.cos(angle)))
 
 
-def stack(found: _Moments, twice: bool) -> npt.NDArray[np.float32]:
+def stack(of_steps: _Moments, twice: bool) -> npt.NDArray[np.float32]:
     """Returns float32[M, M, 5]: of the two orders of a pair within a block one stands for both, `twice` on one of two sides."""
-    within, right, below = found
+    within, right, below = of_steps
     return np.stack([within * (2 if twice else 1), right, right.T, below, below.T], axis=-1).astype(np.float32)
 
 
 def histograms(halves: Halves) -> npt.NDArray[np.float64]:
     """Returns float64[M, 16], roots of how often each value occurs."""
-    counts = [np.bincount(one.ravel(), minlength=16) for one in halves]
+    counts = [np.bincount(half.ravel(), minlength=16) for half in halves]
     return np.sqrt(np.array(counts) / halves[0].size)
 
 
 def histogram_rewards(model: npt.NDArray[np.float64], seen: npt.NDArray[np.float64], weight: float) -> npt.NDArray[np.float32]:
-    """Returns float32[2, M, M], what it is worth that a place holds a published half, as it is or reversed."""
-    rewards = [-weight * np.square(model[:, np.newaxis] - one).sum(-1) for one in (seen, seen[:, ::-1])]
+    """Returns float32[2, M, M], by how much the energy is lower if a place holds a published half, as it is or reversed."""
+    rewards = [-weight * np.square(model[:, np.newaxis] - histogram).sum(-1) for histogram in (seen, seen[:, ::-1])]
     return np.array(rewards, np.float32)
 
 
@@ -106,12 +106,12 @@ def anneal(
     rewards: npt.NDArray[np.float32],
     start: Order,
     steps: int,
-    heat: tuple[float, float],
+    temperatures: tuple[float, float],
     seed: int,
 ) -> Order:
     """Puts halves in the order that is most like a model, by simulated annealing and then the nearest optimum.
 
-    Worth is the sum over all pairs and functions of the product of model and seen, with signs, and of the rewards.
+    The energy is minus the sum over all pairs and functions of the product of model and seen, with signs, and of the rewards.
 
     Args:
       model: of the places.
@@ -119,21 +119,21 @@ def anneal(
       rewards: float32[2, M, M], of a place with a published half, as it is or reversed.
       start: the order to begin with.
       steps: how many changes are tried.
-      heat: the temperature at the beginning and at the end.
+      temperatures: at the beginning and at the end.
       seed: of the draws.
     """
     order = Order(start.at.copy(), start.sign.copy())
-    _anneal(*model, *seen, rewards, *order, steps, *heat, seed)
+    _anneal(*model, *seen, rewards, *order, steps, *temperatures, seed)
     return order
 
 
-def worth(model: Likeness, seen: Likeness, rewards: npt.NDArray[np.float32], order: Order) -> float:
-    """Returns what an order is worth, as `anneal` has it."""
-    return float(_worth(*model, *seen, rewards, *order))
+def energy(model: Likeness, seen: Likeness, rewards: npt.NDArray[np.float32], order: Order) -> float:
+    """Returns the energy of an order, which `anneal` lowers."""
+    return -float(_negative_energy(*model, *seen, rewards, *order))
 
 
 @jit
-def _worth(odd, even, seen_odd, seen_even, rewards, at, sign):
+def _negative_energy(odd, even, seen_odd, seen_even, rewards, at, sign):
     total = 0.0
     for i in range(len(at)):
         p = at[i]
@@ -151,7 +151,7 @@ def _worth(odd, even, seen_odd, seen_even, rewards, at, sign):
 
 @jit
 def _move_gain(odd, even, seen_odd, seen_even, at, sign, place, half, other):
-    """Returns what pairs gain, but for that with another place, if a place holds another half."""
+    """Returns how much lower the energy of pairs is, but for that with another place, if a place holds another half."""
     old, total = at[place], np.float32(0)
     for k in range(len(at)):
         if k == place or k == other:  # noqa: SIM109 - numba would make a tuple
@@ -168,7 +168,7 @@ def _move_gain(odd, even, seen_odd, seen_even, at, sign, place, half, other):
 
 @jit
 def _swap_gain(odd, even, seen_odd, seen_even, rewards, at, sign, i, j):
-    """Returns what is gained if the halves at two places change places."""
+    """Returns how much lower the energy is if the halves at two places change places."""
     p, q = at[i], at[j]
     gain = _move_gain(odd, even, seen_odd, seen_even, at, sign, i, q, j)
     gain += _move_gain(odd, even, seen_odd, seen_even, at, sign, j, p, i)
@@ -182,7 +182,7 @@ def _swap_gain(odd, even, seen_odd, seen_even, rewards, at, sign, i, j):
 
 @jit
 def _flip_gain(odd, seen_odd, rewards, at, sign, i):
-    """Returns what is gained if the half at a place is taken for reversed, or no longer."""
+    """Returns how much lower the energy is if the half at a place is taken for reversed, or no longer."""
     p, total = at[i], np.float32(0)
     for k in range(len(at)):
         if k != i:
@@ -195,12 +195,12 @@ def _flip_gain(odd, seen_odd, rewards, at, sign, i):
 
 
 @jit
-def _anneal(odd, even, seen_odd, seen_even, rewards, at, sign, steps, hot, cold, seed):
+def _anneal(odd, even, seen_odd, seen_even, rewards, at, sign, steps, first_temperature, last_temperature, seed):
     """Changes `at` and `sign` in place; see `anneal`."""
     np.random.seed(seed)
     count = len(at)
     for step in range(steps):
-        heat = hot * (cold / hot) ** (step / steps)
+        temperature = first_temperature * (last_temperature / first_temperature) ** (step / steps)
         i, j = np.random.randint(count), np.random.randint(count)
         flip = np.random.random() < 0.1
         if flip:
@@ -209,7 +209,7 @@ def _anneal(odd, even, seen_odd, seen_even, rewards, at, sign, steps, hot, cold,
             gain = _swap_gain(odd, even, seen_odd, seen_even, rewards, at, sign, i, j)
         else:
             continue
-        if gain < 0 and np.random.random() >= np.exp(gain / heat):
+        if gain < 0 and np.random.random() >= np.exp(gain / temperature):
             continue
         if flip:
             sign[at[i]] = -sign[at[i]]

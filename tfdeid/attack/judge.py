@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfdeid.attack.view import Image
+from tfdeid.attack.base import Image
 from tfdeid.image import resize
 from tfdeid.parallel import parallel_map
 from tfdeid.terminal import import_tensorflow
@@ -36,11 +36,11 @@ def train_judge(
       A function from uint8[M, S, S, C] to the likeliest classes, intp[M].
     """
     import_tensorflow()
-    import keras
-    import tensorflow as tf
+    import keras  # Late: takes seconds to load.
+    import tensorflow as tf  # Late: takes seconds to load.
 
-    from tfdeid.attack.networks import apply, draw, mirrored, steps, train
-    from tfdeid.models import SMALL, make_model
+    from tfdeid.attack.networks import apply, draw, mirrored, steps, train  # Late: loads Keras.
+    from tfdeid.models import SMALL, make_model  # Late: loads Keras.
 
     def sized(several: Sequence[Image]) -> Image:
         return np.stack(parallel_map(lambda image: resize(image, size), several))

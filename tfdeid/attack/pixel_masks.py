@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from tfdeid.attack.view import Image
+from tfdeid.attack.base import Image
 from tfdeid.schemes.jit import jit
 
 CENTRE = 127.5
@@ -40,8 +40,8 @@ def unmask(encrypted: Image, labels: npt.NDArray[np.intp]) -> Image:
       labels: intp[size, size], numbers in `SIGNED`.
     """
     values = encrypted.transpose(1, 2, 3, 0).astype(np.float32) - np.float32(CENTRE)
-    found = SIGNED[labels].astype(np.float32) @ values + np.float32(CENTRE)
-    return np.ascontiguousarray(found.transpose(3, 0, 1, 2)).astype(np.uint8)
+    undone = SIGNED[labels].astype(np.float32) @ values + np.float32(CENTRE)
+    return np.ascontiguousarray(undone.transpose(3, 0, 1, 2)).astype(np.uint8)
 
 
 class PixelPrior:
@@ -77,6 +77,7 @@ class PixelPrior:
     def _candidates(self, encrypted: Image) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Returns float32[size * size, kept, 3] about the centre, and float32[size * size, kept], how likely each colour is."""
         seen = encrypted.reshape(-1, 3).astype(np.float32) - np.float32(CENTRE)
+        # What each of the 48 makes of each pixel; `seen @ SIGNED.T` would be summed in another order.
         values = np.einsum("aij,pj->pai", SIGNED.astype(np.float32), seen)
         r, g, b = np.moveaxis((values + CENTRE).astype(np.intp) // (256 // _LEVELS), -1, 0)
         worth = self._colours[r, g, b]
@@ -145,11 +146,11 @@ def _believe(points, worth, likeness, size):
                     _send(weights / messages[pixel, 2 + way], tables[pixel, way], messages[other, way])
                 else:
                     _send_back(weights / messages[pixel, way], tables[other, way], messages[other, 2 + way])
-    found = np.empty((count, kept), np.float32)
+    beliefs = np.empty((count, kept), np.float32)
     for pixel in range(count):
         weights = _weights(worth[pixel], messages[pixel])
-        found[pixel] = weights / weights.sum()
-    return found
+        beliefs[pixel] = weights / weights.sum()
+    return beliefs
 
 
 @jit

@@ -1,10 +1,10 @@
-"""Public images, as attackers on the rivals take them."""
+"""Public images, as attackers on the baselines' masks take them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tfdeid.attack.view import Image, View
+from tfdeid.attack.base import Image, View
 
 MIN_PUBLIC = 10
 NO_PUBLIC = f"needs at least {MIN_PUBLIC} public images; the records are given back as they are"

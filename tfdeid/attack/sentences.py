@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-from tfdeid.attack.figures import JUDGE, Findings, LinkageFigures, RecoveryFigures
-from tfdeid.attack.view import KEY, ORACLE, PAIRS, RECORDS
-from tfdeid.measure.measures import RECOGNISED
-from tfdeid.schemes import VECTOR_SCHEMES
+from tfdeid.attack.base import Knowledge
+from tfdeid.attack.figures import JUDGE, Findings, LinkageFigures, RecoveryFigures, highest_ssim
+from tfdeid.ssim import RECOGNISED
 
 # What rounds to nothing at the two decimals that sentences give.
 _LEAST_GAIN = 0.005
@@ -27,111 +26,83 @@ READING = (
 )
 
 
-def quotable(found: Findings) -> str:
+def quotable(findings: Findings) -> str:
     """Returns one sentence that says what an attacker without the key gets, or what was tried instead."""
-    best = _best_without_key(found)
-    from_what = f"From {_number(found.images, 'record')} and {_number(found.public_images, 'public image')}"
-    linkage = found.best_linkage()
+    best = _best_without_key(findings)
+    from_what = f"From {_number(findings.images, 'record')} and {_number(findings.public_images, 'public image')}"
+    linkage = findings.best_linkage()
     if best is not None:
-        said = f"{from_what}, {_with(best)}{_recovered(best, found)}"
+        said = f"{from_what}, {_with(best)}{_recovered(best, findings)}"
         return f"{said}; {_linked(linkage)}." if linkage else f"{said}."
     if linkage is not None:
         return f"{from_what}, without the key, {_linked(linkage)}."
-    done = "carried out" if found.failed else "tried"
-    if (known := found.best(KEY)) is not None:
-        return f"With the key, {_brought(known, found)}; no attacker without the key was {done}."
+    done = "carried out" if findings.failed else "tried"
+    if (known := findings.best(Knowledge.KEY)) is not None:
+        return f"With the key, {_brought(known, findings)}; no attacker without the key was {done}."
     return f"{from_what}, no attacker was {done}, so that this says nothing about what one would get."
 
 
-def threat_model(found: Findings) -> str:
+def threat_model(findings: Findings) -> str:
     """Returns what the attackers of this run were given."""
-    public = f"{_number(found.public_images, 'public image')} of the same kind, none of them an original of a record"
-    parts = [f"All attackers have the {_number(found.images, 'record')}, the published configuration and {public}."]
-    pairs = [one for one in found.recoveries if one.knows == PAIRS]
+    public = f"{_number(findings.public_images, 'public image')} of the same kind, none of them an original of a record"
+    parts = [f"All attackers have the {_number(findings.images, 'record')}, the published configuration and {public}."]
+    pairs = [figures for figures in findings.recoveries if figures.knows is Knowledge.PAIRS]
     if pairs:
-        counts = _listed([f"{one.used} (`{one.attacker}`)" for one in pairs])
+        counts = _listed([f"{figures.used} (`{figures.attacker}`)" for figures in pairs])
         parts.append(f"Some know originals together with their records, which are not among those attacked: {counts}.")
-    for one in found.recoveries:
-        if one.knows == ORACLE:
-            parts.append(f"`{one.attacker}` gets images of its own choice de-identified by the owner.")
-        elif one.knows == KEY:
-            parts.append(f"`{one.attacker}` has the key, and shows what is lost for good.")
-    if found.linkages:
-        candidates = max(one.candidates for one in found.linkages)
+    for figures in findings.recoveries:
+        if figures.knows is Knowledge.ORACLE:
+            parts.append(f"`{figures.attacker}` gets images of its own choice de-identified by the owner.")
+        elif figures.knows is Knowledge.KEY:
+            parts.append(f"`{figures.attacker}` has the key, and shows what is lost for good.")
+    if findings.linkages:
+        candidates = max(figures.candidates for figures in findings.linkages)
         parts.append(f"Linkers have {candidates:,} originals, in an order that says nothing, and look for that of each record.")
     return " ".join(parts)
 
 
-_OWN_COLORS = "The colours of the traced paths, unchanged, and roughly how much of the image each covers."
-_KEYED_COLORS = "What is lighter and what is darker, in a few levels: the colours are the key's, their order is not secret."
-_WARPED_LAYOUT = "The rough layout: the warp moves and stretches shapes, but what is left of or above another shape stays so."
-_BENT_LAYOUT = "The rough layout: shapes are turned, mirrored, moved and bent, but what lies beside another shape stays so."
-
-
-def leaks(found: Findings) -> list[str]:
-    """Returns what records show whatever an attacker does."""
-    deid = found.about.get("deid", {})
-    passed = {
-        "structural": [
-            _KEYED_COLORS if deid.get("colors") == "keyed" else _OWN_COLORS,
-            _BENT_LAYOUT if deid.get("bend") else _WARPED_LAYOUT,
-            "The number of paths and the order in which they are painted, where they can be told apart.",
-        ],
-        "negative_positive": [
-            "How far the three values of each pixel are from mid-grey, though not on which side and in which channel.",
-            "The place of every pixel: flat areas and edges stay where they are.",
-        ],
-        "block_shuffle": [
-            "Which blocks of 4 x 4 pixels are equal, and so flat areas and the rough layout.",
-            "The half-bytes of each block, but for their order and for reversal.",
-        ],
-    }.get(deid.get("scheme", ""), [])
-    if deid.get("key_scope", "dataset") == "dataset":
-        warp = "warp, on both axes" if deid.get("axes", "shared") == "shared" else "warp of each axis"
-        what = warp if deid.get("scheme") == "structural" else "mask"
-        passed.append(f"All records have the same {what}: what is learned from some of them holds for the others.")
-    if found.chance_accuracy is not None:
+def leaks(findings: Findings) -> list[str]:
+    """Returns what passes by design: of records, and beside them."""
+    passed = list(findings.leaks)
+    if findings.chance_accuracy is not None:
         passed.append("The label of each record, and the names of the classes.")
     passed.append("The configuration, the name and version of the source, the number of records, and the key's fingerprint.")
     return passed
 
 
-def remarks(found: Findings) -> list[str]:
+def remarks(findings: Findings) -> list[str]:
     """Returns what a reader would work out from the tables."""
     lines = []
-    for knowing in ((PAIRS, ORACLE), (KEY,)):
-        best = found.best(*knowing)
-        if best is not None and best is not _best_without_key(found):
-            with_what = "with the key, " if best.knows == KEY else _with(best)
-            said = f"{with_what[0].upper()}{with_what[1:]}{_brought(best, found)}"
-            if said not in quotable(found):
+    for knowing in ((Knowledge.PAIRS, Knowledge.ORACLE), (Knowledge.KEY,)):
+        best = findings.best(*knowing)
+        if best is not None and best is not _best_without_key(findings):
+            with_what = "with the key, " if best.knows is Knowledge.KEY else _with(best)
+            said = f"{with_what[0].upper()}{with_what[1:]}{_brought(best, findings)}"
+            if said not in quotable(findings):
                 lines.append(f"{said}.")
-    judged = [one for one in found.recoveries if one.accuracy is not None and one.attacker != "published" and one.knows != KEY]
-    if judged and found.plain_accuracy is not None:
-        best = max(judged, key=lambda one: one.accuracy.mean if one.accuracy else 0.0)
-        assert best.accuracy is not None
-        lines.append(
-            f"A network trained on plain images names the class of {percent(best.accuracy.mean)} of what `{best.attacker}` "
-            f"recovers{_of_records(found)}, of {percent(found.plain_accuracy.mean)} of the originals"
-            + (f"; the most frequent class is {percent(found.chance_accuracy)}." if found.chance_accuracy is not None else ".")
-        )
-    if failed := [f"`{name}`" for name in found.failed if name != JUDGE]:
+    if (judged := _best_judged(findings)) is not None:
+        lines.append(judged)
+    if failed := [f"`{name}`" for name in findings.failed if name != JUDGE]:
         lines.append(f"{_listed(failed)} failed and {'has' if len(failed) == 1 else 'have'} no figures, which proves nothing.")
     return [*lines, BOUND]
 
 
-def over_threshold(found: Findings, threshold: float) -> list[RecoveryFigures]:
+def over_threshold(findings: Findings, threshold: float) -> list[RecoveryFigures]:
     """Returns the attackers without the key that close at least a share of the gap to the cleaned ceiling, the best first.
 
     Where there is no gap, since records are as near their originals as the ceiling is, all of them count: nothing is protected.
     """
-    tried = [one for one in found.recoveries if one.knows != KEY]
-    over = [one for one in tried if math.isnan(one.gap_closed_cleaned) or one.gap_closed_cleaned >= threshold]
-    return sorted(over, key=lambda one: -one.ssim.mean)
+    over = [
+        figures
+        for figures in findings.recoveries
+        if figures.knows is not Knowledge.KEY
+        and (math.isnan(figures.gap_closed_cleaned) or figures.gap_closed_cleaned >= threshold)
+    ]
+    return sorted(over, key=lambda figures: -figures.ssim.mean)
 
 
-def ceiling_name(found: Findings) -> str:
-    return "vectorised image" if found.about.get("deid", {}).get("scheme") in VECTOR_SCHEMES else "original itself"
+def ceiling_name(findings: Findings) -> str:
+    return "vectorised image" if findings.traced else "original itself"
 
 
 def percent(share: float) -> str:
@@ -143,66 +114,81 @@ def percent(share: float) -> str:
     return "under 0.1 %" if share > 0 and shown == "0.0" else f"{shown} %"
 
 
-def _best_without_key(found: Findings) -> RecoveryFigures | None:
+def _best_without_key(findings: Findings) -> RecoveryFigures | None:
     """Returns the best of those that know least, among those that change the records at all."""
-    for knowing in (RECORDS, PAIRS, ORACLE):
-        tried = [one for one in found.recoveries if one.knows == knowing and one.attacker != "published"]
-        if tried:
-            return max(tried, key=lambda one: one.ssim.mean)
+    for knowing in (Knowledge.RECORDS, Knowledge.PAIRS, Knowledge.ORACLE):
+        best = highest_ssim(figures for figures in findings.attempts if figures.knows is knowing)
+        if best is not None:
+            return best
     return None
 
 
-def _with(one: RecoveryFigures) -> str:
+def _best_judged(findings: Findings) -> str | None:
+    """Returns what a network that was trained on plain images makes of what was recovered without the key; None without one."""
+    judged = [
+        (figures.accuracy, figures)
+        for figures in findings.attempts
+        if figures.accuracy is not None and figures.knows is not Knowledge.KEY
+    ]
+    if not judged or findings.plain_accuracy is None:
+        return None
+    accuracy, best = max(judged, key=lambda pair: pair[0].mean)
+    published = findings.published_figures
+    of_records = f", of {percent(published.accuracy.mean)} of the records" if published and published.accuracy else ""
+    chance = findings.chance_accuracy
+    return (
+        f"A network trained on plain images names the class of {percent(accuracy.mean)} of what `{best.attacker}` recovers"
+        f"{of_records}, of {percent(findings.plain_accuracy.mean)} of the originals"
+        + (f"; the most frequent class is {percent(chance)}." if chance is not None else ".")
+    )
+
+
+def _with(figures: RecoveryFigures) -> str:
     """Returns what an attacker without the key has beside records and public images, as the start of a clause."""
     return {
-        PAIRS: f"without the key but with {_number(one.used, 'known original')}, ",
-        ORACLE: "without the key but with images of the attacker's choice de-identified by the owner, ",
-    }.get(one.knows, "without the key, ")
+        Knowledge.PAIRS: f"without the key but with {_number(figures.used, 'known original')}, ",
+        Knowledge.ORACLE: "without the key but with images of the attacker's choice de-identified by the owner, ",
+    }.get(figures.knows, "without the key, ")
 
 
-def _recovered(one: RecoveryFigures, found: Findings) -> str:
-    if math.isnan(one.gap_closed_cleaned) or one.ssim.mean - found.published.mean >= _LEAST_GAIN:
-        return _brought(one, found)
-    alone = " with these alone" if one.knows == RECORDS else ""
+def _recovered(figures: RecoveryFigures, findings: Findings) -> str:
+    if math.isnan(figures.gap_closed_cleaned) or figures.ssim.mean - findings.published.mean >= _LEAST_GAIN:
+        return _brought(figures, findings)
+    alone = " with these alone" if figures.knows is Knowledge.RECORDS else ""
     return (
-        f"no attacker that was tried{alone} brings SSIM to the original above the records' own {found.published.mean:.2f} "
-        f"(the best, `{one.attacker}`: {one.ssim.mean:.2f}; {_ceiling(found)}), which does not say that none can"
+        f"no attacker that was tried{alone} brings SSIM to the original above the records' own {findings.published.mean:.2f} "
+        f"(the best, `{figures.attacker}`: {figures.ssim.mean:.2f}; {_ceiling(findings)}), which does not say that none can"
     )
 
 
-def _brought(one: RecoveryFigures, found: Findings) -> str:
-    verb = "brings" if one.ssim.mean >= found.published.mean else "takes"
-    said = f"`{one.attacker}` {verb} SSIM to the original from {found.published.mean:.2f} to {one.ssim.mean:.2f} "
-    said += f"({_ceiling(found)})"
-    if math.isnan(one.gap_closed_cleaned):
+def _brought(figures: RecoveryFigures, findings: Findings) -> str:
+    verb = "brings" if figures.ssim.mean >= findings.published.mean else "takes"
+    said = f"`{figures.attacker}` {verb} SSIM to the original from {findings.published.mean:.2f} to {figures.ssim.mean:.2f} "
+    said += f"({_ceiling(findings)})"
+    if math.isnan(figures.gap_closed_cleaned):
         return f"{said}, and there was no gap to close: records are as near to the originals as that"
-    if one.gap_closed_cleaned < 0:
+    if figures.gap_closed_cleaned < 0:
         return f"{said}, away from the original"
-    return f"{said}: it closes {percent(one.gap_closed_cleaned)} of the gap"
+    return f"{said}: it closes {percent(figures.gap_closed_cleaned)} of the gap"
 
 
-def _ceiling(found: Findings) -> str:
-    cleaned = ", cleaned" if ceiling_name(found) == "vectorised image" else ""
-    return f"{ceiling_name(found)}{cleaned}: {found.ceiling_cleaned.mean:.2f}"
+def _ceiling(findings: Findings) -> str:
+    cleaned = ", cleaned" if ceiling_name(findings) == "vectorised image" else ""
+    return f"{ceiling_name(findings)}{cleaned}: {findings.ceiling_cleaned.mean:.2f}"
 
 
-def _linked(one: LinkageFigures) -> str:
-    chance = 1 / one.candidates
-    if one.top1.mean - (one.top1.half_width or 0.0) <= chance:
+def _linked(figures: LinkageFigures) -> str:
+    chance = 1 / figures.candidates
+    if figures.top1.mean - (figures.top1.half_width or 0.0) <= chance:
         return (
-            f"the best linker, `{one.linker}`, finds the right one of {one.candidates:,} originals for "
-            f"{percent(one.top1.mean)} of records, not clearly more than chance ({percent(chance)}), which does not say that "
-            "none can"
+            f"the best linker, `{figures.linker}`, finds the right one of {figures.candidates:,} originals for "
+            f"{percent(figures.top1.mean)} of records, not clearly more than chance ({percent(chance)}), which does not say "
+            "that none can"
         )
     return (
-        f"the right one of {one.candidates:,} originals is found for {percent(one.top1.mean)} of records "
+        f"the right one of {figures.candidates:,} originals is found for {percent(figures.top1.mean)} of records "
         f"(chance {percent(chance)})"
     )
-
-
-def _of_records(found: Findings) -> str:
-    published = next((one for one in found.recoveries if one.attacker == "published"), None)
-    return f", of {percent(published.accuracy.mean)} of the records" if published and published.accuracy else ""
 
 
 def _number(count: int, noun: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
-from tfdeid.attack.view import Image
+from tfdeid.attack.base import Image
 from tfdeid.image import resize
 from tfdeid.parallel import parallel_map
 from tfdeid.schemes.jit import jit
@@ -46,10 +46,10 @@ def unstretch(records: Image, size: int) -> Image:
     weights = np.ascontiguousarray(weights[lines])
     first, last = _band(weights)
 
-    def one(few: Image) -> Image:
-        return _undo(_undo(few[:, lines][:, :, lines], 1, weights, first, last), 2, weights, first, last)
+    def unstretch_some(stretched: Image) -> Image:
+        return _undo(_undo(stretched[:, lines][:, :, lines], 1, weights, first, last), 2, weights, first, last)
 
-    return np.concatenate(parallel_map(one, np.array_split(records, min(len(records), 4 * (os.cpu_count() or 1)))))
+    return np.concatenate(parallel_map(unstretch_some, np.array_split(records, min(len(records), 4 * (os.cpu_count() or 1)))))
 
 
 def restretch(images: Image, size: int) -> Image:
@@ -72,13 +72,13 @@ def _band(weights: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.intp], npt.N
 def _undo(images: Image, axis: int, weights: _Array, first: _Array, last: _Array) -> Image:
     """Returns the images with one axis (1 for columns, 2 for rows) as before the stretching."""
     lines = np.moveaxis(images, axis, -1)
-    found = np.empty((*lines.shape[:-1], weights.shape[1]), np.uint8)
-    _solve(np.ascontiguousarray(lines).reshape(-1, len(weights)), weights, first, last, found.reshape(-1, weights.shape[1]))
-    return np.moveaxis(found, -1, axis)
+    solved = np.empty((*lines.shape[:-1], weights.shape[1]), np.uint8)
+    _solve(np.ascontiguousarray(lines).reshape(-1, len(weights)), weights, first, last, solved.reshape(-1, weights.shape[1]))
+    return np.moveaxis(solved, -1, axis)
 
 
 @jit
-def _solve(lines, weights, first, last, found):
+def _solve(lines, weights, first, last, solved):
     """Finds the values of each line by coordinate descent, within 0..255.
 
     Args:
@@ -86,7 +86,7 @@ def _solve(lines, weights, first, last, found):
       weights: float64[K, size].
       first: intp[size], the first of the K that a value adds to.
       last: intp[size], the one after the last.
-      found: uint8[L, size], the result.
+      solved: uint8[L, size], the result.
     """
     count, size = weights.shape
     norms = np.zeros(size)
@@ -114,4 +114,4 @@ def _solve(lines, weights, first, last, found):
             if moved < _STILL:
                 break
         for k in range(size):
-            found[line, k] = int(values[k] + 0.5)
+            solved[line, k] = int(values[k] + 0.5)

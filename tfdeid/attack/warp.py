@@ -1,16 +1,20 @@
-"""A monotone warp of each axis, as PosOPE makes it: what attackers estimate, and how it is undone."""
+"""A monotone warp of each axis, as PosOPE makes it: what attackers estimate, how it is undone, and what it truly is."""
 
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from tfdeid.attack.view import Image
+from tfdeid.attack.base import Image
 from tfdeid.deidentifier import DeidConfig
+from tfdeid.key import Key
 from tfdeid.parallel import parallel_map
+from tfdeid.schemes.structural import PositionOPE
+from tfdeid.schemes.structural.scheme import Structural
 
 Curve = npt.NDArray[np.float64]
 
@@ -57,6 +61,28 @@ class Warp:
 def undo_all(warps: Sequence[Warp], images: Image) -> Image:
     """Returns uint8[N, S, S, C], each image as it was before its warp, on all cores."""
     return np.stack(parallel_map(Warp.undo, warps, images))
+
+
+def warps_positions(config: DeidConfig) -> bool:
+    """Returns whether records are warped by tables of positions."""
+    return issubclass(config.scheme_class, Structural)
+
+
+def true_warps(config: DeidConfig, key: Key, ids: Sequence[str]) -> list[Warp]:
+    """Returns the warp of each record under a key; the same object where records share it. It is as good as the key."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of what the owner was told when the dataset was made.
+        scheme = Structural(config, key)
+    opes = [scheme.position_ope(image_id) for image_id in ids]
+    warps = {ope: _warp_of(ope, config) for ope in dict.fromkeys(opes)}
+    return [warps[ope] for ope in opes]
+
+
+def _warp_of(ope: PositionOPE, config: DeidConfig) -> Warp:
+    # The numbers that are encrypted, and none between: there the table is a staircase, which nothing could undo.
+    places = np.arange(config.input_size * 10**config.coordinate_decimals + 1) / 10**config.coordinate_decimals
+    width, height = ope.canvas_size(config.input_size, config.input_size)
+    return Warp(ope.encrypt_x(places) / width, ope.encrypt_y(places) / height)
 
 
 def _between(places: Curve, size: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:

@@ -48,8 +48,8 @@ def run(argv: Sequence[str] | None = None, program: str = "tfdeid evaluate") -> 
     """Evaluates; returns 0, or raises DeidError for what the user can mend."""
     (options,) = parse(argv, program, "Test the network of a training run.", _EXAMPLES, EvaluateOptions, {})
     import_tensorflow()
+    from tfdeid.train.confusion import draw_confusion, table  # Late: as above.
     from tfdeid.train.evaluation import evaluate  # Late: TensorFlow takes seconds.
-    from tfdeid.train.report import draw_confusion, table  # Late: as above.
     from tfdeid.train.run_dir import RunDir  # Late: as above.
 
     evaluation = evaluate(RunDir.open(options.run), options.dataset, options.data_dir, options.split, options.checkpoint)

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
 
 from tfdeid.errors import DeidError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    Images: TypeAlias = tf.Tensor | np.ndarray
+    Seed: TypeAlias = tf.Tensor | Sequence[int]
 
 
 class RandomAffine:
@@ -32,7 +41,7 @@ class RandomAffine:
                 raise DeidError(f"{name} must be in [0, {high}], {name} was {value!r}.")
         self.rotation, self.shift, self.flip, self.fill = rotation, shift, flip, fill
 
-    def __call__(self, images: Any, seed: Any) -> Any:
+    def __call__(self, images: Images, seed: Seed) -> tf.Tensor:
         """Returns the warped batch.
 
         Args:
@@ -42,14 +51,14 @@ class RandomAffine:
         Returns:
           The same shape and dtype; uint8 is rounded to the nearest, halves to even.
         """
-        import tensorflow as tf
+        import tensorflow as tf  # Late: takes seconds, and options are checked without it.
 
         images = tf.convert_to_tensor(images)
         if not (self.rotation or self.shift or self.flip):
             return images
         return _compiled_warp()(images, self.matrices(tf.shape(images), seed), self.fill)
 
-    def matrices(self, shape: Any, seed: Any) -> Any:
+    def matrices(self, shape: tf.Tensor | Sequence[int], seed: Seed) -> tf.Tensor:
         """Draws the warps of a batch.
 
         Args:
@@ -59,7 +68,7 @@ class RandomAffine:
         Returns:
           float32[B, 2, 3]; times (x, y, 1) of an output pixel they give the (x, y) that it shows, in pixels.
         """
-        import tensorflow as tf
+        import tensorflow as tf  # Late: takes seconds, and options are checked without it.
 
         # Bits, because TensorFlow makes floats of them in one way under XLA and in another without.
         bits = tf.random.stateless_uniform((4, shape[0]), seed, None, None, tf.uint32, alg="philox")
@@ -77,13 +86,13 @@ class RandomAffine:
 
 
 @functools.cache
-def _compiled_warp() -> Any:
-    import tensorflow as tf
+def _compiled_warp() -> Callable[[Images, tf.Tensor, float], tf.Tensor]:
+    import tensorflow as tf  # Late: as above.
 
     return tf.function(warp, jit_compile=True)
 
 
-def warp(images: Any, matrices: Any, fill: float) -> Any:
+def warp(images: tf.Tensor, matrices: tf.Tensor, fill: float) -> tf.Tensor:
     """Returns the images seen through the matrices of `RandomAffine.matrices`, with bilinear interpolation.
 
     Args:
@@ -91,7 +100,7 @@ def warp(images: Any, matrices: Any, fill: float) -> Any:
       matrices: float32[B, 2, 3].
       fill: what lies outside the images.
     """
-    import tensorflow as tf
+    import tensorflow as tf  # Late: as above.
 
     batch, height, width, channels = (images.shape[i] or tf.shape(images)[i] for i in range(4))
     # A border of the fill on either side, and places no further out than it, spare all comparisons with the image's ends.
@@ -108,7 +117,7 @@ def warp(images: Any, matrices: Any, fill: float) -> Any:
     first = tf.range(batch)[:, None, None] * (stride * (height + 3))
     corner = first + tf.cast(top, tf.int32) * stride + tf.cast(left, tf.int32)
 
-    def between(corners: Any) -> Any:
+    def between(corners: tf.Tensor) -> tf.Tensor:
         both = tf.cast(tf.gather(pairs, corners), tf.float32)
         return both[..., :channels] + right_share * (both[..., channels:] - both[..., :channels])
 

@@ -6,8 +6,8 @@ import dataclasses
 import functools
 import os
 import re
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from etils import epath
@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from tfdeid.config import number
 from tfdeid.data import array_record
+from tfdeid.data.augment import RandomAffine
 from tfdeid.data.locate import MissingDatasetError
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.naming import SUFFIX, making_command
@@ -26,6 +27,7 @@ from tfdeid.errors import DeidError, reason, unknown_name
 if TYPE_CHECKING:
     import tensorflow as tf
 
+T = TypeVar("T")
 _PLAIN = re.compile(rf"(?P<source>\w+){SUFFIX}/plain_(?P<input_size>\d+)_(?P<output_size>\d+)")
 # As in TFDS: how many files are read in turn, and how many records of each.
 _FILES_AT_ONCE, _BLOCK_LENGTH = 16, 16
@@ -66,11 +68,9 @@ class DataConfig:
     fill: int = 255
     """Augmentation: value of what was outside the image; 255 is white, the colour of the canvas."""
     augment_encrypted: bool = False
-    """Augment also data of the scheme block_shuffle, although its blocks must stay whole and in place to be of use."""
+    """Augment also data of schemes that do not survive it, such as block_shuffle, whose blocks must stay whole and in place."""
 
     def __post_init__(self) -> None:
-        from tfdeid.data.augment import RandomAffine
-
         for name in ("rotation", "shift"):
             object.__setattr__(self, name, number(name, getattr(self, name)))
         for name, low in (("image_size", 2), ("shuffle_buffer", 1), ("fill", 0)):
@@ -147,8 +147,8 @@ class ImageData:
 
     def _label(self, data: bytes) -> int:
         """Returns the label of a serialized example; raises DeidError if it has none that can be."""
-        import tensorflow as tf
-        from google.protobuf.message import DecodeError
+        import tensorflow as tf  # Late: takes seconds, and options are checked without it.
+        from google.protobuf.message import DecodeError  # Late: TensorFlow brings it.
 
         try:
             labels = tf.train.Example.FromString(data).features.feature[self._store.label_key].int64_list.value
@@ -196,7 +196,7 @@ class ImageData:
 
         As TFDS's `as_dataset` does it, which builds graphs to parse and decode for several times as long.
         """
-        import tensorflow as tf
+        import tensorflow as tf  # Late: takes seconds, and options are checked without it.
 
         if self._cached is not None:
             return self._cached
@@ -218,9 +218,9 @@ class ImageData:
                 pass
         return records
 
-    def _file(self, name: Any, part: Any) -> tf.data.Dataset:
+    def _file(self, name: tf.Tensor, part: tf.Tensor) -> tf.data.Dataset:
         """Returns the serialized examples of a file that come after some that are skipped."""
-        import tensorflow as tf
+        import tensorflow as tf  # Late: takes seconds, and options are checked without it.
 
         if self._format == "tfrecord":
             return tf.data.TFRecordDataset(name).skip(part[0]).take(part[1])
@@ -233,7 +233,7 @@ class ImageData:
 
     def damaged(self) -> str | None:
         """Returns file and record of the first example, in stored order, that can't be read and decoded; None if all can."""
-        import tensorflow as tf
+        import tensorflow as tf  # Late: takes seconds, and options are checked without it.
 
         good = 0
         try:
@@ -247,14 +247,14 @@ class ImageData:
         return None
 
     @functools.cached_property
-    def _decode(self) -> Any:
+    def _decode(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
         """A function from a serialized example to image and label; traced once, whatever the number of epochs."""
-        import tensorflow as tf
+        import tensorflow as tf  # Late: takes seconds, and options are checked without it.
 
         store = self._store
         features = {store.image_key: tf.io.FixedLenFeature([], tf.string), store.label_key: tf.io.FixedLenFeature([], tf.int64)}
 
-        def decode(serialized: Any) -> tuple[Any, Any]:
+        def decode(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             example = tf.io.parse_single_example(serialized, features)
             image = tf.io.decode_image(example[store.image_key], channels=self.channels, expand_animations=False)
             for size in self.resizing:
@@ -279,13 +279,13 @@ def _size(info: Any, split: str) -> int:
     return size
 
 
-def read(batches: Iterable[Any], data: ImageData) -> Iterator[Any]:
+def read(batches: Iterable[T], data: ImageData) -> Iterator[T]:
     """Yields batches of the data; what is damaged is one clear error, which names file and record where it can find them.
 
     Raises:
       DeidError: a file is damaged or gone, an image can't be decoded or has another size, or another worker has stopped.
     """
-    import tensorflow as tf
+    import tensorflow as tf  # Late: as above.
 
     try:
         yield from batches

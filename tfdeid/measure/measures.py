@@ -13,13 +13,11 @@ import numpy as np
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.image import resize
-from tfdeid.measure.ssim import ssim
+from tfdeid.ssim import ssim
 
 if TYPE_CHECKING:
     from tfdeid.key import Key
 
-# Whatever is at least this similar is clearly recognised, says the paper.
-RECOGNISED = 0.94
 ALPHA = 0.5
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from etils import epath
 
 from tfdeid.files import write_text
-from tfdeid.measure.measures import MEASURES, RECOGNISED, TITLES
+from tfdeid.measure.measures import MEASURES, TITLES
 from tfdeid.measure.sweep import Sweep
+from tfdeid.ssim import RECOGNISED
 from tfdeid.tables import aligned
 
 Paper = Callable[[int], dict[str, float]]

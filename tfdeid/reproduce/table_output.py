@@ -9,11 +9,11 @@ from typing import Any
 from etils import epath
 
 from tfdeid.files import write_text
-from tfdeid.measure.measures import RECOGNISED
 from tfdeid.reproduce import frontier
 from tfdeid.reproduce.remarks import remarks
 from tfdeid.reproduce.run import Figure, Figures
 from tfdeid.reproduce.tables import TITLES, Scale, Table, in_decimals
+from tfdeid.ssim import RECOGNISED
 from tfdeid.tables import aligned
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from tfdeid.config import number
 from tfdeid.errors import DeidError, unknown_name
+from tfdeid.train.methods import METHODS, STANDARD
 
 OPTIMIZERS = ("rmsprop", "adam")
 WEIGHT_DECAYS = ("decoupled", "learning_rate")
@@ -17,7 +19,7 @@ STRATEGIES = ("none", "mirrored", "multi_worker")
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainConfig:
+class TrainOptions:
     """How it is trained; the defaults are the paper's CIFAR-10 experiment (Ko et al. 2020, section IV)
 
     Raises:
@@ -47,6 +49,10 @@ class TrainConfig:
     """Let TensorFlow use only operations that give the same bits in every run, on a GPU slower ones."""
     strategy: str = "none"
     """none: one device. mirrored: all GPUs of this machine. multi_worker: the machines that TF_CONFIG names."""
+    method: str = STANDARD
+    """What a step does with a batch; all training methods are listed below."""
+    # The method's own.
+    options: Any = dataclasses.field(default=None, metadata={"cmd": False})
 
     def __post_init__(self) -> None:
         for name, known in (
@@ -89,6 +95,60 @@ class TrainConfig:
         scheduled = sum(epochs for epochs, _ in self.pieces)
         return min(scheduled, self.epochs or scheduled)
 
+
+@dataclasses.dataclass(frozen=True, init=False)
+class TrainConfig(TrainOptions):
+    """How a network is trained: `TrainConfig(model="small", batch_size=16)`.
+
+    Args:
+      common: fields of `TrainOptions`, in their order.
+      options: such fields and the method's own options, by name.
+
+    Raises:
+      DeidError: an option is unknown, or a value breaks its rule.
+    """
+
+    # For command lines and files: what has the options of all methods, and what has those of each.
+    COMMON: ClassVar = TrainOptions
+    CHOICE: ClassVar = ("method", METHODS)
+
+    def __init__(self, *common: Any, **options: Any):
+        names = [field.name for field in dataclasses.fields(TrainOptions) if field.name != "options"]
+        super().__init__(*common, **{name: options.pop(name) for name in names if name in options})
+        given = options.pop("options", None)
+        own = {} if given is None else {field.name: getattr(given, field.name) for field in dataclasses.fields(given)}
+        object.__setattr__(self, "options", self._own_options({**own, **options}))
+
+    def _own_options(self, given: Mapping[str, Any]) -> Any:
+        """Returns the method's options of some values; raises DeidError for another's, and for values out of bounds."""
+        options = METHODS[self.method].Options
+        known = {field.name for field in dataclasses.fields(options)}
+        for name, value in given.items():
+            if name not in known:
+                raise METHODS.no_option(name, self.method, value)
+        return options(**given)
+
+    def __getattr__(self, name: str) -> Any:
+        """Returns an option of the method's own."""
+        # Without `options` it is half made: being unpickled, say.
+        if not name.startswith("_") and hasattr(self.__dict__.get("options"), name):
+            return getattr(self.options, name)
+        raise AttributeError(f"{type(self).__name__} of the method {self.__dict__.get('method')!r} has no {name!r}")
+
+    def plugins(self) -> dict[str, Any]:
+        """Returns whose the method is, as {"method": name, distribution and version}; {} for one of ours."""
+        plugin = METHODS.plugin(self.method)
+        return {"method": dataclasses.asdict(plugin)} if plugin else {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns all values. The standard method is not named: earlier versions had no other."""
+        values = dataclasses.asdict(self)
+        if self.method == STANDARD:
+            del values["method"], values["options"]
+        return values
+
     def identity(self) -> dict[str, Any]:
         """Returns what a run can't change when it goes on."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "epochs"}
+        values = {name: value for name, value in self.to_dict().items() if name != "epochs"}
+        plugins = self.plugins()
+        return {**values, "plugins": plugins} if plugins else values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -15,8 +15,9 @@ from tfdeid.data.batches import DataConfig, ImageData, check_testable, read
 from tfdeid.data.same_content import check_same_content
 from tfdeid.errors import DeidError
 from tfdeid.models import make_model
-from tfdeid.train.run_dir import LAST, RunDir
+from tfdeid.train.run_dir import LAST, RunDir, variables_of
 
+T = TypeVar("T")
 _BATCH_SIZE = 64
 _TIMED_CALLS = {1: 30, _BATCH_SIZE: 5}  # batch size -> calls, of which the median counts
 
@@ -27,7 +28,7 @@ class Predictor:
     def __init__(self, model: keras.Model, compiles: bool = True):
         self._call = tf.function(lambda images: model(images, training=False), jit_compile=compiles)
 
-    def __call__(self, images: Any, batch_size: int | None = None) -> Any:
+    def __call__(self, images: tf.Tensor | np.ndarray, batch_size: int | None = None) -> tf.Tensor:
         """Returns float32[B, classes] for uint8[B, S, S, C]; B is at most the batch size, which it is filled up to."""
         count = images.shape[0]
         missing = (batch_size or count) - count
@@ -115,7 +116,7 @@ def load_network(run: RunDir, which: str = LAST) -> keras.Model:
     """Returns the network of a run with the weights of its last or best checkpoint."""
     network, labels = run.record["network"], run.record["dataset"]["label_names"]
     model = make_model(network["model"], network["image_size"], network["channels"], len(labels), network["precision"])
-    run.restore({"network": [variable.value for variable in model.variables]}, which)
+    run.restore({"network": variables_of(model)}, which)
     return model
 
 
@@ -159,13 +160,13 @@ def evaluate(
     )
 
 
-def recorded_config(dataclass: type, values: dict[str, Any], run: RunDir) -> Any:
+def recorded_config(dataclass: type[T], values: dict[str, Any], run: RunDir) -> T:
     """Returns a config that a run's folder keeps.
 
     Raises:
       DeidError: it is of a later version, with values that this one does not know.
     """
-    unknown = values.keys() - {field.name for field in dataclasses.fields(dataclass)}
+    unknown = values.keys() - {field.name for field in dataclasses.fields(dataclass)}  # type: ignore[arg-type]
     if unknown:
         raise DeidError(
             f"{run.path} is the run of another version of the program: this one does not know {', '.join(sorted(unknown))}. "

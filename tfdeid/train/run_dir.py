@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
 from etils import epath
 
@@ -81,14 +82,14 @@ class RunDir:
         """
         folder = _folder(path)
         with _locked(folder) if writes else contextlib.nullcontext():
-            found = _read(folder)
-            if found is None or not found.get("checkpoints"):
+            begun = _read(folder)
+            if begun is None or not begun.get("checkpoints"):
                 run = cls(folder, {**record, "identity": dict(identity), "history": [], "checkpoints": {}})
                 if writes:
                     run._write(run.record)
             else:
-                _check_same_run(folder, found.get("identity", {}), identity)
-                run = cls(folder, {**record, **{name: found[name] for name in ("identity", "history", "checkpoints")}})
+                _check_same_run(folder, begun.get("identity", {}), identity)
+                run = cls(folder, {**record, **{name: begun[name] for name in ("identity", "history", "checkpoints")}})
             yield run
 
     @property
@@ -165,6 +166,11 @@ class RunDir:
             if path.name.partition(".")[0] not in kept:
                 with contextlib.suppress(OSError):  # What can't be deleted now is the next epoch's to delete.
                     path.rmtree() if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def variables_of(network: keras.Model | keras.optimizers.Optimizer) -> list[tf.Variable]:
+    """Returns what a checkpoint holds of a network or an optimizer."""
+    return [variable.value for variable in network.variables]
 
 
 def _folder(path: epath.PathLike) -> epath.Path:

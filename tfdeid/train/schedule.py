@@ -45,3 +45,9 @@ def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizer
     if config.precision == "mixed_float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+def next_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """Returns the learning rate of the next step. In float16 steps that overflow are passed over, and do not count."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return float(inner._learning_rate(inner.iterations))

@@ -9,7 +9,7 @@ import types
 import numpy as np
 import pytest
 
-from tests.data.test_sources import fails, read_all
+from tests.data.prepared import fails, read_all
 from tests.test_plugins import Distribution
 from tfdeid import plugins
 from tfdeid.data.draw import draw_images

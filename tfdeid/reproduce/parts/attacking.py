@@ -6,9 +6,9 @@ import dataclasses
 import time
 from typing import Any, ClassVar
 
-from tfdeid.attack.attackers import ATTACKERS, LINKERS, TRAINED
-from tfdeid.attack.figures import Findings
-from tfdeid.attack.view import RECORDS
+from tfdeid.attack.adversaries import ADVERSARIES
+from tfdeid.attack.base import MAX_PAIRS, Knowledge
+from tfdeid.attack.figures import Findings, LinkageFigures
 from tfdeid.data.draw import draw_images
 from tfdeid.data.sources import SourceConfig
 from tfdeid.deidentifier import DeidConfig
@@ -56,12 +56,12 @@ class Attacking(Part):
           DeidError: the dataset or its splits are not there, or an attacker failed.
         """
         from tfdeid.attack.case import make_case  # Late: loads scipy, which takes seconds.
-        from tfdeid.attack.evaluate import NUM_PAIRS, attack  # Late: as above.
+        from tfdeid.attack.engine import attack  # Late: as above.
 
         source = SourceConfig(dataset=self.dataset, data_dir=workshop.data_dir)
         started = time.perf_counter()
         # A case keeps some images for attackers who know originals, of whom there is none here.
-        images = draw_images(source, "test", self.num_images + NUM_PAIRS, 0, at_most=True)
+        images = draw_images(source, "test", self.num_images + MAX_PAIRS, 0, at_most=True)
         public = draw_images(source, "train", self.num_public, 0, at_most=True)
         case = make_case(images, [], public, [], self.deid, workshop.key)
 
@@ -80,10 +80,10 @@ class Attacking(Part):
 
 def attackers(config: DeidConfig) -> list[str]:
     """Returns the names of what is run against a configuration."""
-    from tfdeid.attack.evaluate import choose  # Late: loads scipy, which takes seconds.
+    from tfdeid.attack.engine import choose  # Late: loads scipy, which takes seconds.
 
     chosen, _ = choose(None, config)
-    return [name for name in chosen if name in LINKERS or ATTACKERS[name]().knows == RECORDS]
+    return [name for name in chosen if ADVERSARIES[name].knows is Knowledge.RECORDS]
 
 
 def figures(findings: Findings) -> Result:
@@ -96,19 +96,18 @@ def figures(findings: Findings) -> Result:
       by a network, with half its 95 % interval; `linked_<linker>` of each. Further `records` and `candidates`. What no attacker
       was run for is left out.
     """
-    recovered = {recovery.attacker: recovery.ssim.mean for recovery in findings.recoveries}
-    linked = {linkage.linker: 100 * linkage.top1.mean for linkage in findings.linkages}
-    trained = [linkage for linkage in findings.linkages if linkage.linker in TRAINED]
-    result = {
+    recovered = {figures.attacker: figures.ssim.mean for figures in findings.recoveries}
+    linked = {figures.linker: 100 * figures.top1.mean for figures in findings.linkages}
+    trained = max((figures for figures in findings.linkages if figures.trained), key=_hits, default=None)
+    result: dict[str, float | None] = {
         "published": findings.published.mean,
-        "cleaned": recovered.get("cleaning"),
+        **{figures.column: figures.ssim.mean for figures in findings.recoveries if figures.column},
         "ceiling": findings.ceiling.mean,
-        "attacked": _highest(recovered, *TRAINED, "published"),
-        "inverted": recovered.get("learned_inversion"),
+        "attacked": max((figures.ssim.mean for figures in findings.attempts if not figures.trained), default=None),
         "best": max([findings.published.mean, *recovered.values()]),
-        "linked": _highest(linked, *TRAINED),
-        "linked_trained": linked.get("learned_linkage"),
-        "linked_trained_error": 100 * (trained[0].top1.half_width or 0) if trained else None,
+        "linked": max((_hits(figures) for figures in findings.linkages if not figures.trained), default=None),
+        "linked_trained": _hits(trained) if trained else None,
+        "linked_trained_error": 100 * (trained.top1.half_width or 0) if trained else None,
         **{f"ssim_{name}": value for name, value in recovered.items()},
         **{f"linked_{name}": value for name, value in linked.items()},
         "records": findings.images,
@@ -117,5 +116,6 @@ def figures(findings: Findings) -> Result:
     return {name: float(value) for name, value in result.items() if value is not None}
 
 
-def _highest(values: dict[str, float], *but: str) -> float | None:
-    return max((value for name, value in values.items() if name not in but), default=None)
+def _hits(figures: LinkageFigures) -> float:
+    """Returns the percentage of records whose original was named."""
+    return 100 * figures.top1.mean

@@ -1,0 +1,55 @@
+"""An attacker of the scheme row_shift: neighbouring rows look alike, so that each can be moved back beside the one above it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfdeid.attack.base import Attacker, DeidConfig, Image, Recovery, View
+
+
+class RowAlignment(Attacker):
+    """Moves each band of rows to where it correlates best with the row above, in all records at once where they share shifts."""
+
+    name = "row_alignment"
+    about = "moves each row back to where it looks most like the one above"
+
+    def suits(self, config: DeidConfig) -> bool:
+        return config.scheme == "row_shift"
+
+    def __call__(self, view: View) -> Recovery:
+        size, rows = view.config.input_size, view.config.options.rows
+        places = ((np.arange(size) + 0.5) * view.records.shape[1] / size).astype(int)
+        small = view.records[:, places][:, :, places].astype(np.float64)
+        likeness = _likeness(small)
+        if view.config.key_scope == "dataset":
+            likeness = np.broadcast_to(likeness.sum(0), likeness.shape)
+        # Within a band there is no shift between rows.
+        steps = np.where(np.arange(1, size) % rows, 0, likeness.argmax(2))
+        shifts = np.pad(np.cumsum(steps, 1), ((0, 0), (1, 0)))
+        moved = np.stack([_moved_back(image, shift) for image, shift in zip(small, shifts, strict=True)])
+        shifts = shifts + _seam(moved, view.config.key_scope == "dataset")[:, None]
+        scale = view.records.shape[1] / size
+        whole = np.rint(np.repeat(shifts, np.diff(_edges(size, view.records.shape[1])), 1) * scale).astype(int)
+        return Recovery(np.stack([_moved_back(image, shift) for image, shift in zip(view.records, whole, strict=True)]))
+
+
+def _likeness(images: np.ndarray) -> np.ndarray:
+    """Returns float64[N, H - 1, W]: how alike each row is to the one above after each shift."""
+    spectra = np.fft.rfft(images - images.mean(2, keepdims=True), axis=2)
+    return np.fft.irfft(np.conj(spectra[:, :-1]) * spectra[:, 1:], images.shape[2], axis=2).sum(3)
+
+
+def _seam(images: np.ndarray, is_shared: bool) -> np.ndarray:
+    """Returns int[N], by how much whole images are to be moved so that the largest step between columns is at the border."""
+    steps = np.abs(images - np.roll(images, 1, 2)).sum((1, 3))
+    steps = np.broadcast_to(steps.sum(0), steps.shape) if is_shared else steps
+    return steps.argmax(1)
+
+
+def _moved_back(image: Image, shifts: np.ndarray) -> Image:
+    columns = (np.arange(image.shape[1]) + shifts[:, None]) % image.shape[1]
+    return image[np.arange(image.shape[0])[:, None], columns]
+
+
+def _edges(size: int, whole: int) -> np.ndarray:
+    return np.rint(np.arange(size + 1) * whole / size).astype(int)

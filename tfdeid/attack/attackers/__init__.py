@@ -1,0 +1,1 @@
+"""Those that recover images from records, one a file; `tfdeid.attack.adversaries` names them."""
