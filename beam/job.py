@@ -14,6 +14,7 @@ from tfdeid.data.naming import VERSION, shard_name, split_names
 from tfdeid.data.sources import Source, SourceConfig
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.key import Key
+from tfdeid.plugins import Plugin
 from tfdeid.schemes import SCHEMES
 
 # One shard is held in memory by the worker that makes it: about 30 MB at 224 x 224.
@@ -38,6 +39,7 @@ class Job:
       source_name: name of the source, part of every record's hashed id.
       source_version: version of the source.
       all_label_names: the names of all classes of the source, so that no worker has to find them.
+      source_plugin: whose the source is, if it is none of ours.
       replaces: a finished dataset is there, and stays until this one is whole: it is put together beside it.
     """
 
@@ -53,6 +55,7 @@ class Job:
     source_name: str
     source_version: str
     all_label_names: tuple[str, ...] | None = None
+    source_plugin: Plugin | None = None
     replaces: bool = False
 
     @property
@@ -67,7 +70,7 @@ class Job:
 
     def facts(self) -> dict[str, Any]:
         """Returns what the dataset's metadata says of how it was made: all that determines its content, nothing secret."""
-        plugins = {"scheme": SCHEMES.plugin(self.deid.scheme)}
+        plugins = {"scheme": SCHEMES.plugin(self.deid.scheme), "source": self.source_plugin}
         others = {kind: dataclasses.asdict(plugin) for kind, plugin in plugins.items() if plugin is not None}
         return {
             **({"plugins": others} if others else {}),

@@ -16,7 +16,7 @@ from tests.data.made import CONFIG, NAME, make_dataset, picture, serialized
 from tfdeid.data import tfrecord
 from tfdeid.data.sources import Source, SourceConfig, open_source
 
-RECORDS, IMAGES_A_SHARD, SHARDS = 100_000, 512, 12
+RECORDS, IMAGES_A_SHARD, SHARDS = 100_000, 512, 8
 CHOICES = {
     "all": {},
     "one class of three": {"classes": ("b",)},

@@ -50,7 +50,7 @@ def make_dataset(
     folder.mkdir(parents=True)
     sizes = {}
     for split, given in splits.items():
-        records = [one if isinstance(one, bytes) else serialized(one, picture(k, one)) for k, one in enumerate(given)]
+        records = [item if isinstance(item, bytes) else serialized(item, picture(k, item)) for k, item in enumerate(given)]
         parts = [list(part) for part in np.array_split(np.array(records, object), shards)]
         for k, part in enumerate(parts):
             _write_records(str(folder / f"{name}-{split}.{file_format}-{k:05d}-of-{shards:05d}"), part, file_format)

@@ -37,7 +37,7 @@ def test_sources_are_read_in_both_formats(tmp_path, file_format):
     make_dataset(tmp_path, {"train": [0, 1, -1, 2, 1]}, file_format=file_format)
     store = TfdsStore(NAME, str(tmp_path))
     assert store.labels("train").tolist() == [0, 1, -1, 2, 1]
-    assert [(one.index, one.label) for one in store.read("train", [1, 3, 4])] == [(1, 1), (3, 2), (4, 1)]
+    assert [(example.index, example.label) for example in store.read("train", [1, 3, 4])] == [(1, 1), (3, 2), (4, 1)]
 
 
 def test_a_file_without_records(tmp_path):

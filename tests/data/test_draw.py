@@ -44,9 +44,9 @@ def test_what_is_damaged_is_named_and_the_next_is_drawn(tmp_path):
     order = list(map(int, np.random.RandomState(5).permutation(10)))
     config = folder(tmp_path / "x", 10, damaged=(order[1], order[4], order[9]))
     with pytest.warns(DeidWarning) as told:
-        found = grays(draw_images(config, None, 4, 5))
+        drawn = grays(draw_images(config, None, 4, 5))
     # In the place of the second and of the fifth, which was to come for it.
-    assert found == sorted([order[0], order[2], order[3], order[5]])
+    assert drawn == sorted([order[0], order[2], order[3], order[5]])
     said = str(told[0].message)
     assert len(told) == 1 and "left out 2 images that are damaged" in said and f"{order[9]:03}.png" not in said
     for number in (order[1], order[4]):
@@ -91,12 +91,12 @@ def test_an_image_too_small_is_damaged_too(tmp_path):
 def test_a_draw_goes_on_where_it_stopped(tmp_path):
     source = open_source(folder(tmp_path / "x", 40, damaged=tuple(range(0, 40, 2))))
     whole, parts = Draw(source, "train", 1), Draw(source, "train", 1)
-    numbers = [one.number for one in whole.take(40)]
+    numbers = [drawn.number for drawn in whole.take(40)]
     assert len(numbers) == 20 and whole.left == 0 and len(whole.damaged) == 20
-    assert [one.number for count in (1, 0, 7, 3, 40) for one in parts.take(count)] == numbers
+    assert [drawn.number for count in (1, 0, 7, 3, 40) for drawn in parts.take(count)] == numbers
     assert parts.damaged == whole.damaged
     without = Draw(source, "train", 1, without=numbers[:5])
-    assert [one.number for one in without.take(40)] == numbers[5:]
+    assert [drawn.number for drawn in without.take(40)] == numbers[5:]
 
 
 def test_much_that_is_damaged_takes_few_passes(tmp_path, monkeypatch):
@@ -104,13 +104,13 @@ def test_much_that_is_damaged_takes_few_passes(tmp_path, monkeypatch):
     passes = []
     monkeypatch.setattr("tfdeid.data.draw.read_examples", lambda *given: passes.append(given) or read_examples(*given))
     draw = Draw(source, "train", 0)
-    assert [one.number for one in draw.take(2)] == [255] and len(passes) <= 8
+    assert [drawn.number for drawn in draw.take(2)] == [255] and len(passes) <= 8
 
 
 def test_examples_come_in_the_order_of_their_places(tmp_path):
     source = open_source(folder(tmp_path / "x", 101))
     for numbers in ([3, 100], [7, 100, 0, 5], []):
-        assert [one.index for one in read_examples(source, "train", numbers)] == numbers
+        assert [example.index for example in read_examples(source, "train", numbers)] == numbers
 
 
 def test_a_home_that_is_nobody_s(tmp_path):

@@ -41,7 +41,7 @@ def test_whatever_makes_an_image_another_makes_another_id(change):
 
 
 def test_two_folders_of_the_same_name_and_file_names_have_no_id_in_common(tmp_path):
-    found = []
+    all_ids = []
     for number, place in enumerate(("one", "two")):
         folder = tmp_path / place / "scans" / "a"
         folder.mkdir(parents=True)
@@ -49,14 +49,14 @@ def test_two_folders_of_the_same_name_and_file_names_have_no_id_in_common(tmp_pa
             (folder / name).write_bytes(encode_png(np.full((4, 4, 3), number, np.uint8)))
         source = open_source(SourceConfig(f"folder:{folder.parent}"))
         ids = source.record_ids(KEY, 2)
-        found += [ids("train", example) for example in source.read("train", 0, 2)]
+        all_ids += [ids("train", example) for example in source.read("train", 0, 2)]
         assert source.name == "scans"
-    assert len(set(found)) == 4
+    assert len(set(all_ids)) == 4
 
 
 def test_a_digest_tells_of_image_and_label_and_not_of_the_order():
     other = dataclasses.replace(EXAMPLE, label=2), dataclasses.replace(EXAMPLE, image=b"imagf")
-    assert len({digest(one) for one in (EXAMPLE, *other)}) == 3
+    assert len({digest(example) for example in (EXAMPLE, *other)}) == 3
     assert digest(dataclasses.replace(EXAMPLE, index=5, source_id="x")) == digest(EXAMPLE)
     array = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     assert digest(Example(array, None, "", 0)) == digest(Example(array.copy(), None, "", 0))

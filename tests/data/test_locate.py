@@ -48,8 +48,8 @@ def test_paths_are_no_patterns(odd, name, monkeypatch):
         assert len(tfdeid.load(NAME, split="test", data_dir=data_dir)) == 40
         assert len(tfdeid.load(f"{data_dir}/{NAME}", split="test")) == 40
         assert len(list(open_source(SourceConfig("lfw_subset_deid", data_dir)).read("test", 0, 40))) == 40
-    found = verify("lfw_subset_deid", str(odd / name))
-    assert (found.problems, found.records) == ([], 200)
+    outcome = verify("lfw_subset_deid", str(odd / name))
+    assert (outcome.problems, outcome.records) == ([], 200)
 
 
 @pytest.mark.parametrize("name", ["scans [2024]", 'it\'s "so" $HOME'])

@@ -62,8 +62,8 @@ def test_a_dataset_of_odd_splits_and_classes(tmp_path, capsys):
         r"classes have names in the dataset that TFDS can read: 'c\udcff' is c\udcff, 'two\nlines' is two\nlines",
     ):
         assert said.count(line) == 2, "before the work and after it"
-    found = verify("scans_deid", str(odd), Owner(Key.load(tmp_path / "key"), f"folder:{odd / 'scans'}"))
-    assert found.problems == [] and found.compared == 18
+    outcome = verify("scans_deid", str(odd), Owner(Key.load(tmp_path / "key"), f"folder:{odd / 'scans'}"))
+    assert outcome.problems == [] and outcome.compared == 18
     splits, info = tfdeid.load("scans_deid", data_dir=odd, with_info=True)
     assert set(splits) == {"all_", "train_set", "val_2"} and info.features["label"].names == ["a'b", "c\\udcff", "two\\nlines"]
     assert run([*options, f"--output_dir={odd}"]) == 0 and "already complete" in capsys.readouterr().out
@@ -82,8 +82,8 @@ def test_splits_with_other_names_are_attacked_and_verified(tmp_path):
     target = Target("lfw_subset_deid", "lfw_subset", str(tmp_path), split="the_rest", num_images=20)
     case = open_case(target, Key.load(tmp_path / "key"))
     assert len(case.view.ids) == 20 and len(case.view.public) == 130
-    found = verify("lfw_subset_deid", str(tmp_path), Owner(Key.load(tmp_path / "key"), "lfw_subset"))
-    assert found.problems == [] and found.compared == 160
+    outcome = verify("lfw_subset_deid", str(tmp_path), Owner(Key.load(tmp_path / "key"), "lfw_subset"))
+    assert outcome.problems == [] and outcome.compared == 160
 
 
 def test_commands_mean_the_same_elsewhere(tmp_path, monkeypatch, capsys):

@@ -15,7 +15,7 @@ IMAGE = np.zeros((2, 3, 3), np.uint8)
 
 
 def rows(count: int, **make) -> list[dict]:
-    return [{"image": np.full((2, 3, 3), k, np.uint8), **{name: one(k) for name, one in make.items()}} for k in range(count)]
+    return [{"image": np.full((2, 3, 3), k, np.uint8), **{name: f(k) for name, f in make.items()}} for k in range(count)]
 
 
 def image(tfds, **more):
@@ -60,8 +60,8 @@ def test_booleans_are_classes_only_if_asked_for(tmp_path):
     def attributes(t):
         return image(t, attributes={"Bald": np.bool_, "Male": np.bool_}, points=t.features.Tensor(shape=(3,), dtype=np.int64))
 
-    one = [{**row, "attributes": {"Bald": k % 2 == 0, "Male": True}, "points": [1, 2, 3]} for k, row in enumerate(rows(3))]
-    store(tmp_path, attributes, {"train": one})
+    made = [{**row, "attributes": {"Bald": k % 2 == 0, "Male": True}, "points": [1, 2, 3]} for k, row in enumerate(rows(3))]
+    store(tmp_path, attributes, {"train": made})
     fails(
         r"no single label, but attributes/\.\.\. \(2\)\. Choose: --label_feature attributes/Bald \(boolean\).*none",
         dataset="tiny",
@@ -126,8 +126,8 @@ def test_image_and_label_by_path(tmp_path):
             "label": t.features.ClassLabel(names=["a"]),
         }
 
-    one = [{"left": {**row, "label": k % 2}, "right": {"image": IMAGE}, "label": 0} for k, row in enumerate(rows(3))]
-    store(tmp_path, nested, {"train": one})
+    made = [{"left": {**row, "label": k % 2}, "right": {"image": IMAGE}, "label": 0} for k, row in enumerate(rows(3))]
+    store(tmp_path, nested, {"train": made})
     fails("Choose by --image_feature: left/image, right/image", dataset="tiny", data_dir=str(tmp_path))
     source = opened(tmp_path, image_feature="left/image", label_feature="left/label")
     examples = read_all(source, "train")
@@ -147,15 +147,15 @@ def test_a_source_that_has_nothing_more_has_nothing_to_say(tmp_path):
 
 
 def test_datasets_of_one_name_have_no_id_in_common(tmp_path):
-    found = {}
+    ids = {}
     for place, value in (("one", 0), ("two", 1), ("same", 0)):
         made = [{"image": np.full((2, 3, 3), value, np.uint8), "label": 0} for _ in range(3)]
         store(tmp_path / place, labelled, {"train": made})
         source = opened(tmp_path / place)
         record_id = source.record_ids(KEY, 2)
-        found[place] = {record_id("train", example) for example in read_all(source, "train")}
-        assert len(found[place]) == 3
-    assert found["one"] == found["same"] and not found["one"] & found["two"]
+        ids[place] = {record_id("train", example) for example in read_all(source, "train")}
+        assert len(ids[place]) == 3
+    assert ids["one"] == ids["same"] and not ids["one"] & ids["two"]
 
 
 @pytest.mark.parametrize("large", [False, True])

@@ -156,8 +156,8 @@ def test_a_dataset_of_algorithm_version_1_is_still_verified(deid, tmp_path, key_
     config, parse = tmp_path / "first.yaml", beam_options.parse
     config.write_text("source: {first: 2}")
 
-    def of_version_1(argv):
-        run, source, config, rest = parse(argv)
+    def of_version_1(*given):
+        run, source, config, rest = parse(*given)
         return run, source, dataclasses.replace(config, algorithm_version=1), rest
 
     with pytest.MonkeyPatch.context() as patch:

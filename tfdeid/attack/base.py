@@ -15,7 +15,26 @@ import numpy as np
 import numpy.typing as npt
 
 from tfdeid.deidentifier import DeidConfig
+from tfdeid.errors import DeidError
 from tfdeid.key import Key
+
+# All that a file with an attacker or a linker needs.
+__all__ = [
+    "MAX_PAIRS",
+    "Adversary",
+    "Attacker",
+    "DeidConfig",
+    "DeidError",
+    "Image",
+    "Key",
+    "Knowledge",
+    "Linker",
+    "Pair",
+    "Recovery",
+    "Scores",
+    "View",
+    "WarpGuess",
+]
 
 Image = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float64]

@@ -77,8 +77,8 @@ class PixelPrior:
     def _candidates(self, encrypted: Image) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Returns float32[size * size, kept, 3] about the centre, and float32[size * size, kept], how likely each colour is."""
         seen = encrypted.reshape(-1, 3).astype(np.float32) - np.float32(CENTRE)
-        # What each of the 48 makes of each pixel; `seen @ SIGNED.T` would be summed in another order.
-        values = np.einsum("aij,pj->pai", SIGNED.astype(np.float32), seen)
+        # What each of the 48 makes of each pixel.
+        values = (seen @ SIGNED.reshape(-1, 3).T.astype(np.float32)).reshape(len(seen), -1, 3)
         r, g, b = np.moveaxis((values + CENTRE).astype(np.intp) // (256 // _LEVELS), -1, 0)
         worth = self._colours[r, g, b]
         kept = np.argsort(-worth, axis=1, kind="stable")[:, :_KEPT]

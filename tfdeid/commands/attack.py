@@ -50,8 +50,7 @@ def run(argv: Sequence[str], program: str) -> int:
     folder = writable_folder(arguments.output_dir, "output_dir")
     try:
         import_tensorflow()
-        # Late: loads TensorFlow Datasets and scipy, and has kernels to compile.
-        from tfdeid.attack import attack_html, attack_json, perform, text
+        from tfdeid.attack import attack_html, attack_json, perform, text  # Late: loads scipy and TensorFlow Datasets.
 
         target = perform.Target(
             arguments.dataset,

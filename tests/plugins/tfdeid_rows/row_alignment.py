@@ -1,4 +1,4 @@
-"""An attacker of the scheme row_shift: neighbouring rows look alike, so that each can be moved back beside the one above it."""
+"""An attacker of row_shift: neighbouring rows look alike, so that each can be moved back to where it matches the last."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tfdeid.attack.base import Attacker, DeidConfig, Image, Recovery, View
 
 
 class RowAlignment(Attacker):
-    """Moves each band of rows to where it correlates best with the row above, in all records at once where they share shifts."""
+    """Moves each band of rows to where it correlates best with the row above: for all records at once if they share shifts."""
 
     name = "row_alignment"
     about = "moves each row back to where it looks most like the one above"

@@ -23,11 +23,13 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from tfdeid.data.example import Example
+from tfdeid.errors import DeidError
 
 if TYPE_CHECKING:
     from tfdeid.data.sources.config import SourceConfig
 
-__all__ = ["Example", "Store"]
+# All that a file with a source needs.
+__all__ = ["DeidError", "Example", "Store"]
 
 
 class Store(abc.ABC):
