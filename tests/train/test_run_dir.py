@@ -151,7 +151,9 @@ def test_a_run_of_a_later_version_is_one_clear_error(finished, tmp_path):
     record["dataset"]["facts"]["deid"]["twist"] = 1
     key = Key(base64.b64encode(bytes(32)))
     record["dataset"]["facts"]["key_fingerprint"] = key.fingerprint
-    with pytest.raises(DeidError, match="another version of the program: this one does not know twist"):
+    with pytest.raises(
+        DeidError, match="options that this program does not know: twist. Use the version of the program that made"
+    ):
         classify([np.zeros((9, 9, 1), np.uint8)], RunDir(tmp_path / "run", record), key)
 
 

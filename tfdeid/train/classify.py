@@ -12,7 +12,7 @@ from tfdeid.errors import DeidError
 from tfdeid.image import match_channels, resize
 from tfdeid.key import Key
 from tfdeid.schemes import SCHEMES
-from tfdeid.train.evaluation import load_network, recorded_config
+from tfdeid.train.evaluation import load_network
 from tfdeid.train.run_dir import LAST, RunDir
 
 
@@ -53,9 +53,7 @@ def _preparation(run: RunDir, key: Key | None) -> Callable[[np.ndarray], np.ndar
         return lambda image: resized(match_channels(image, network["channels"]))
     if needs_key(run):
         _check_key(key, facts["key_fingerprint"])
-    deidentify = Deidentifier(
-        recorded_config(DeidConfig, {**facts["deid"], "algorithm_version": facts.get("algorithm_version", 1)}, run), key
-    )
+    deidentify = Deidentifier(DeidConfig.of_facts(facts), key)
 
     def deidentified(image: np.ndarray) -> np.ndarray:
         image = match_channels(image, network["channels"])
