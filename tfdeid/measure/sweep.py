@@ -12,8 +12,7 @@ import numpy as np
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError
 from tfdeid.key import Key
-from tfdeid.measure.measures import ALPHA, MEASURES, Measures, measure
-from tfdeid.schemes import SCHEMES
+from tfdeid.measure.measures import ALPHA, MEASURES, TITLES, Measures, measure
 
 _Z_95 = 1.96
 
@@ -33,17 +32,22 @@ class Sweep:
     other_keys: dict[int, list[dict[str, float]]] = dataclasses.field(default_factory=dict)
 
     @property
+    def criterion(self) -> str:
+        """The measure that sizes are chosen by, the lower the better: the paper's SDIM, or DI for schemes that trace nothing."""
+        return "sdim" if self.config.scheme_class.traces else "di"
+
+    @property
     def best(self) -> int:
-        """The input size of the lowest SDIM."""
-        return min(self.measures, key=lambda size: self.measures[size].sdim)
+        """The input size of the lowest criterion."""
+        return min(self.measures, key=lambda size: self.measures[size].mean(self.criterion))
 
     @property
     def as_good(self) -> list[int]:
-        """The sizes whose SDIM is not above the best one's beyond chance: differences image by image, 95 % interval."""
-        best = self.measures[self.best].each("sdim")
+        """The sizes whose criterion is not above the best one's beyond chance: differences by image, 95 % interval."""
+        best = self.measures[self.best].each(self.criterion)
         as_good = []
         for size, measures in self.measures.items():
-            apart = measures.each("sdim") - best
+            apart = measures.each(self.criterion) - best
             error = apart.std(ddof=1) / np.sqrt(len(apart)) if len(apart) > 1 else np.inf
             if size == self.best or apart.mean() <= _Z_95 * error:
                 as_good.append(size)
@@ -52,7 +56,9 @@ class Sweep:
     def recommendation(self) -> str:
         """Returns a sentence that names the recommended input size, and how sure it is."""
         best, count = self.measures[self.best], len(self.measures[self.best].vec)
-        text = f"recommended input size: {self.best} (SDIM {best.sdim:.4f}, 95 % interval +- {_Z_95 * best.error('sdim'):.4f})"
+        value, error = best.mean(self.criterion), _Z_95 * best.error(self.criterion)
+        title = TITLES[self.criterion]
+        text = f"recommended input size: {self.best} ({title} {value:.4f}, 95 % interval +- {error:.4f})"
         others = [str(size) for size in self.as_good if size != self.best]
         if others:
             return f"{text}. {count:,} images can't tell it from {', '.join(others)}: more images make it surer."
@@ -92,9 +98,6 @@ def sweep(
     if not sizes:
         raise DeidError("a sweep needs at least one input size, got none.")
     configs = {size: dataclasses.replace(config, input_size=size) for size in dict.fromkeys(sizes)}
-    if not config.scheme_class.traces:
-        tracing = " or ".join(name for name in SCHEMES if SCHEMES[name].traces)
-        raise DeidError(f"SDIM compares vector images, so the scheme must be {tracing}, it was {config.scheme}.")
     keys = [_key(seed, k) for k in range(num_keys)]
     measures = {}
     others: dict[int, list[dict[str, float]]] = {size: [] for size in configs}

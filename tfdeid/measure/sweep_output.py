@@ -49,12 +49,14 @@ def table(sweep: Sweep, paper: Paper | None = None) -> str:
         marks.append(("  <" if row["size"] == sweep.best else "") + recognised)
     lines = [line + mark for line, mark in zip(_aligned(cells), marks, strict=True)]
     lines.append("ours / the paper's (Table 2)" if paper else "mean +- standard error")
-    lines[-1] += f"; < is the lowest SDIM. The paper calls an image clearly recognised at SSIM {RECOGNISED} and above."
+    lines[-1] += (
+        f"; < is the lowest {TITLES[sweep.criterion]}. The paper calls an image clearly recognised at SSIM {RECOGNISED} and above."
+    )
     if sweep.other_keys:
         count = len(next(iter(sweep.other_keys.values())))
         lines.append(f"over {count} random keys (mean +- standard deviation between keys):")
         spreads = {size: [sweep.spread(size, name) for name in MEASURES] for size in sweep.measures}
-        cells = [[str(size), *(f"{mean:.4f} +-{deviation:.4f}" for mean, deviation in row)] for size, row in spreads.items()]
+        cells = [[str(size), *(_spread(*both) for both in row)] for size, row in spreads.items()]
         lines += _aligned(cells)
     return "\n".join(lines)
 
@@ -64,8 +66,14 @@ def _aligned(cells: list[list[str]]) -> list[str]:
 
 
 def _cell(row: dict[str, Any], name: str) -> str:
+    if math.isnan(row[name]):
+        return "-"
     printed = row.get(f"{name}_paper")
     return f"{row[name]:.4f} " + (f"+-{row[f'{name}_error']:.4f}" if printed is None else f"/ {printed:.4f}")
+
+
+def _spread(mean: float, deviation: float) -> str:
+    return "-" if math.isnan(mean) else f"{mean:.4f} +-{deviation:.4f}"
 
 
 def write(sweep: Sweep, folder: pathlib.Path, about: dict[str, Any], paper: Paper | None = None) -> list[pathlib.Path]:
@@ -100,7 +108,8 @@ def _plot(sweep: Sweep, paper: Paper | None) -> bytes:
     figure = Figure(figsize=(8, 5.5), layout="constrained")
     axes = figure.subplots()
     sizes = sorted(sweep.measures)
-    for name in ("ssim_vec", "ssim_dei", "l2", "sdim"):
+    shown = ("ssim_vec", "ssim_dei", "l2", "sdim") if sweep.criterion == "sdim" else ("ssim_dei", "l2", "di")
+    for name in shown:
         means = [sweep.measures[size].mean(name) for size in sizes]
         errors = [1.96 * sweep.measures[size].error(name) for size in sizes]
         line = axes.errorbar(sizes, means, errors, label=TITLES[name], marker="o", ms=3, capsize=2)
@@ -113,7 +122,7 @@ def _plot(sweep: Sweep, paper: Paper | None) -> bytes:
     axes.axhline(RECOGNISED, color="gray", lw=0.8, ls="--")
     axes.text(sizes[0], RECOGNISED, " clearly recognised", va="bottom", color="gray", fontsize="small")
     axes.axvline(sweep.best, color="black", lw=0.8)
-    axes.text(sweep.best, axes.get_ylim()[0], f" {sweep.best}: lowest SDIM", va="bottom", fontsize="small")
+    axes.text(sweep.best, axes.get_ylim()[0], f" {sweep.best}: lowest {TITLES[sweep.criterion]}", va="bottom", fontsize="small")
     notes = ["bars: 95 % intervals over images"]
     notes += ["dotted: the paper"] if paper else []
     notes += ["bands: one standard deviation over keys"] if sweep.other_keys else []

@@ -27,7 +27,7 @@ class RowAlignment(Attacker):
         steps = np.where(np.arange(1, size) % rows, 0, likeness.argmax(2))
         shifts = np.pad(np.cumsum(steps, 1), ((0, 0), (1, 0)))
         moved = np.stack([_moved_back(image, shift) for image, shift in zip(small, shifts, strict=True)])
-        shifts = shifts + _seam(moved, view.config.key_scope == "dataset")[:, None]
+        shifts = shifts + _whole_shift(moved, np.stack(view.public).astype(np.float64))
         scale = view.records.shape[1] / size
         whole = np.rint(np.repeat(shifts, np.diff(_edges(size, view.records.shape[1])), 1) * scale).astype(int)
         return Recovery(np.stack([_moved_back(image, shift) for image, shift in zip(view.records, whole, strict=True)]))
@@ -39,11 +39,10 @@ def _likeness(images: np.ndarray) -> np.ndarray:
     return np.fft.irfft(np.conj(spectra[:, :-1]) * spectra[:, 1:], images.shape[2], axis=2).sum(3)
 
 
-def _seam(images: np.ndarray, is_shared: bool) -> np.ndarray:
-    """Returns int[N], by how much whole images are to be moved so that the largest step between columns is at the border."""
-    steps = np.abs(images - np.roll(images, 1, 2)).sum((1, 3))
-    steps = np.broadcast_to(steps.sum(0), steps.shape) if is_shared else steps
-    return steps.argmax(1)
+def _whole_shift(images: np.ndarray, public: np.ndarray) -> int:
+    """Returns by how much whole images are to be moved so that there is most to see where there is in public images."""
+    theirs, usual = (np.square(several - several.mean(2, keepdims=True)).mean((0, 1, 3)) for several in (images, public))
+    return int(np.fft.irfft(np.conj(np.fft.rfft(usual)) * np.fft.rfft(theirs), len(usual)).argmax())
 
 
 def _moved_back(image: Image, shifts: np.ndarray) -> Image:
