@@ -13,11 +13,11 @@ from tfdeid.data.augment import RandomAffine
 from tfdeid.data.batches import DataConfig, ImageData, read
 from tfdeid.errors import DeidError
 from tfdeid.models import make_model
-from tfdeid.train.checks import check_data, check_finite
 from tfdeid.train.config import TrainConfig
 from tfdeid.train.devices import Devices, number_of_this_device, other_workers
 from tfdeid.train.evaluation import Predictor, accuracy_and_loss
 from tfdeid.train.export import export
+from tfdeid.train.guards import check_data, check_finite
 from tfdeid.train.methods import METHODS
 from tfdeid.train.methods.base import Method, Plan
 from tfdeid.train.progress import Progress, epoch_line

@@ -90,7 +90,7 @@ class Store(abc.ABC):
         return ""
 
     @property
-    def label_names(self) -> list[str] | None:
+    def label_names(self) -> Sequence[str] | None:
         """The class names by label; None for no labels."""
         return None
 
@@ -105,7 +105,7 @@ class Store(abc.ABC):
         return False
 
     @property
-    def notes(self) -> list[str]:
+    def notes(self) -> Sequence[str]:
         """What of the source has no place in the output, in sentences."""
         return []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def chosen_classes(store: Store, config: SourceConfig) -> list[int]:
     return sorted(drawn[:count])
 
 
-def _label(wanted: str | int, names: list[str]) -> int:
+def _label(wanted: str | int, names: Sequence[str]) -> int:
     """Returns the label of a class by its name, or where no class has that name by its number."""
     text = str(wanted)
     if text in names:

@@ -58,7 +58,7 @@ class Source:
     @property
     def all_label_names(self) -> list[str] | None:
         """The names of all classes that there are, chosen or not."""
-        return self._store.label_names
+        return None if self._store.label_names is None else list(self._store.label_names)
 
     @property
     def notes(self) -> list[str]:
