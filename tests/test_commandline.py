@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from tfdeid.commandline import absolute, absolute_key, command
+from tfdeid import DeidError
+from tfdeid.commandline import absolute, absolute_key, command, writing
 
 WORDS = (
     "plain",
@@ -54,3 +55,13 @@ def test_keys_stay_and_their_files_are_absolute(tmp_path, monkeypatch):
     for reference in ("paper", "env:DEID_KEY", "gcp-secret:projects/p/secrets/s/versions/1"):
         assert absolute_key(reference) == reference
     assert absolute_key("keys/a b") == f"{tmp_path}/keys/a b"
+
+
+def test_what_can_not_be_written_is_one_error_that_names_the_option(tmp_path):
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "x"
+    said = r"file/x can't be written: Not a directory\. Choose another --output\."
+    with pytest.raises(DeidError, match=said), writing(path, "output"):
+        path.write_text("")
+    with pytest.raises(DeidError, match="^another mistake$"), writing(tmp_path, "output"):
+        raise DeidError("another mistake")

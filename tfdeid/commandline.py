@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import shlex
+from collections.abc import Iterator
 
-from tfdeid.errors import DeidError
+from tfdeid.errors import DeidError, reason
 from tfdeid.paths import folder_path, local_path
 
 _KEY_KINDS = ("env:", "gcp-secret:")
@@ -40,12 +42,25 @@ def writable_folder(path: str, option: str) -> pathlib.Path:
     folder = local_path(path, option)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        reason = "" if os.access(folder, os.W_OK | os.X_OK) else "permission denied"
+        refusal = "" if os.access(folder, os.W_OK | os.X_OK) else "permission denied"
     except OSError as error:
-        reason = error.strerror or str(error)
-    if reason:
-        raise DeidError(f"{path} can't be written: {reason}. Choose another --{option}.")
+        refusal = reason(error)
+    if refusal:
+        raise DeidError(f"{path} can't be written: {refusal}. Choose another --{option}.")
     return folder
+
+
+@contextlib.contextmanager
+def writing(place: str | os.PathLike[str], option: str) -> Iterator[None]:
+    """Turns what the system refuses while results are written into one error, which names the option that says where.
+
+    Raises:
+      DeidError: they can't be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DeidError(f"{os.fspath(place)} can't be written: {reason(error)}. Choose another --{option}.") from None
 
 
 def _quoted(word: str) -> str:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from tfdeid.attack.adversaries import OPTIONS, attackers, in_order, linkers
-from tfdeid.commandline import absolute, absolute_key, command, writable_folder
+from tfdeid.commandline import absolute, absolute_key, command, writable_folder, writing
 from tfdeid.data.sources import absolute_dataset
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.key import Key
@@ -69,11 +69,8 @@ def run(argv: Sequence[str], program: str) -> int:
     about = findings.about
     print(f"{about['dataset']}, split {about['split']}, key fingerprint {about['key_fingerprint']}")
     print(text.text(findings))
-    try:
+    with writing(arguments.output_dir, "output_dir"):
         paths = attack_html.write(findings, folder, repeating(arguments)), attack_json.write(findings, folder)
-    except OSError as error:
-        reason = error.strerror or error
-        raise DeidError(f"{arguments.output_dir} can't be written: {reason}. Choose another --output_dir.") from None
     print(f"\nwrote {paths[0]}, which shows original images and is for you alone (0600), and {paths[1]}, without pictures")
     return 0 if threshold is None else perform.passes(findings, threshold)
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import simple_parsing
 from etils import epath
 
-from tfdeid.commandline import absolute
-from tfdeid.errors import DeidError, reason, unknown_name
+from tfdeid.commandline import absolute, writing
+from tfdeid.errors import unknown_name
 from tfdeid.files import write_text
 from tfdeid.options import parse
 from tfdeid.terminal import import_tensorflow
@@ -54,11 +54,9 @@ def run(argv: Sequence[str] | None = None, program: str = "tfdeid evaluate") -> 
 
     evaluation = evaluate(RunDir.open(options.run), options.dataset, options.data_dir, options.split, options.checkpoint)
     folder = epath.Path(absolute(options.output_dir or options.run))
-    try:
+    with writing(folder, "output_dir"):
         write_text(folder / "evaluation.json", json.dumps(evaluation.to_dict(), indent=1) + "\n")
         write_text(folder / "confusion.png", draw_confusion(evaluation))
-    except OSError as error:
-        raise DeidError(f"{folder} can't be written: {reason(error)}. Choose another --output_dir.") from error
     print(table(evaluation))
     print(f"\nwrote {folder / 'evaluation.json'} and {folder / 'confusion.png'}")
     return 0

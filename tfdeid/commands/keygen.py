@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from tfdeid.commandline import absolute_key, command
+from tfdeid.commandline import absolute_key, command, writing
 from tfdeid.errors import DeidError
 from tfdeid.key import Key, default_key_path
 from tfdeid.parser import Parser
@@ -20,12 +20,11 @@ def run(argv: Sequence[str], program: str) -> int:
     if looks_like_key(os.path.basename(output)) or (os.sep not in output and looks_like_key(output)):
         raise DeidError("output must name the new file, and what was given looks like the text of a key. Choose another name.")
     key = Key.generate()
-    try:
-        key.save(output)
-    except FileExistsError:
-        raise DeidError(f"{output} exists, and keys are never overwritten. Choose another --output.") from None
-    except OSError as error:
-        raise DeidError(f"{output} can't be written: {error.strerror}. Choose another --output.") from None
+    with writing(output, "output"):
+        try:
+            key.save(output)
+        except FileExistsError:
+            raise DeidError(f"{output} exists, and keys are never overwritten. Choose another --output.") from None
     print(f"wrote {output} (fingerprint {key.fingerprint}). Keep it: nothing else can repeat or check what it makes.")
     print(f"next: {command('python', '-m', 'beam.deid', '--key', absolute_key(output))}")
     return 0

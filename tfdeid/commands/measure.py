@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from tfdeid.commandline import absolute, absolute_key, command, writable_folder
+from tfdeid.commandline import absolute, absolute_key, command, writable_folder, writing
 from tfdeid.commands.image_options import add_image_options, source_deid_key
 from tfdeid.commands.preview import NUM_IMAGES
 from tfdeid.data.draw import draw_images
@@ -60,11 +60,8 @@ def run(argv: Sequence[str], program: str) -> int:
     space = dataclasses.replace(config, input_size=measured.best).key_space()
     print(f"brute-force search at {measured.best}: {space}. {space.note}")
     print(measured.recommendation())
-    try:
+    with writing(arguments.output_dir, "output_dir"):
         paths = sweep_output.write(measured, folder, about, printed)
-    except OSError as error:
-        reason = error.strerror or error
-        raise DeidError(f"{arguments.output_dir} can't be written: {reason}. Choose another --output_dir.") from None
     print(f"wrote {', '.join(map(str, paths))}")
     print(f"next: {preview_command(arguments, source, measured.best, len(images))}")
     return 0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfdeid.commandline import writing
 from tfdeid.commands.image_options import add_image_options, source_deid_key
 from tfdeid.data.draw import draw_images, read_images
 from tfdeid.data.sources import SourceConfig
@@ -33,13 +34,13 @@ def run(argv: Sequence[str], program: str) -> int:
     scheme, *others = (arguments.scheme or deid_values.get("scheme") or DeidConfig.scheme).split(",")
     config = DeidConfig(**{**deid_values, "scheme": scheme})
     images = _images(arguments, source)
-    place = arguments.svg
-    try:
-        documents = write_svg(images, config, key, svg) if arguments.svg else []
-        place = arguments.output
-        save(preview(images, config, key, others), output)
-    except OSError as error:
-        raise DeidError(f"{place} can't be written: {error.strerror or error}.") from None
+    documents = []
+    if arguments.svg:
+        with writing(arguments.svg, "svg"):
+            documents = write_svg(images, config, key, svg)
+    picture = preview(images, config, key, others)
+    with writing(arguments.output, "output"):
+        save(picture, output)
     print(f"wrote {arguments.output} (key fingerprint {key.fingerprint})")
     if documents:
         print(f"wrote {len(documents)} vector documents to {arguments.svg}")

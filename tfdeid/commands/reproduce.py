@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tfdeid.commandline import writing
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.parser import Parser
 from tfdeid.paths import local_path
@@ -28,10 +29,8 @@ def run(argv: Sequence[str], program: str) -> int:
         if not table.parts:
             raise DeidError(f"{folder} has none of the parts of {table.name} that this key and --data_dir make.")
     figures = reproduce(table, scale, workshop)
-    try:
+    with writing(arguments.output_dir, "output_dir"):
         paths = table_output.write(figures, table, scale, workshop.folder, {"key_fingerprint": workshop.key.fingerprint})
-    except OSError as error:
-        raise DeidError(f"{arguments.output_dir} can't be written: {error.strerror}. Choose another --output_dir.") from None
     print(f"\n{table_output.text(figures, table)}\nwrote {', '.join(map(str, paths))}")
     return 0
 

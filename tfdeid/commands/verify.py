@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from etils import epath
 from tqdm import tqdm
 
+from tfdeid.commandline import writing
 from tfdeid.errors import DeidError
 from tfdeid.files import write_text
 from tfdeid.key import Key
@@ -31,10 +32,8 @@ def run(argv: Sequence[str], program: str) -> int:
     print(verification)
     if arguments.output:
         content = json.dumps(verification.to_dict(), indent=1) + "\n"
-        try:
+        with writing(arguments.output, "output"):
             write_text(epath.Path(local_path(arguments.output, "output")), content)
-        except OSError as error:
-            raise DeidError(f"{arguments.output} can't be written: {error.strerror}.") from None
         print(f"wrote {arguments.output}")
     return 1 if verification.problems else 0
 
