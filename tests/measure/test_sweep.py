@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfdeid import DeidConfig, DeidError, Key
-from tfdeid.measure import Measures, measure
+from tfdeid.measure import Measures, measure, sweep_output
 from tfdeid.measure.sweep import Sweep, sweep
 
 
@@ -42,5 +42,10 @@ def test_a_sweep_is_a_measure_at_each_size_and_key(cifar10):
 def test_bad_values(cifar10):
     with pytest.raises(DeidError, match="at least one input size"):
         sweep(cifar10[:1], [], DeidConfig(), Key.generate())
-    with pytest.raises(DeidError, match="structural or vectorized, it was plain"):
-        sweep(cifar10[:1], [32], DeidConfig(scheme="plain"), None)
+
+
+def test_schemes_that_trace_nothing_are_chosen_by_di(cifar10):
+    measured = sweep(cifar10[:5], [16, 32], DeidConfig(scheme="plain", output_size=64), None)
+    assert measured.criterion == "di" and measured.best in (16, 32)
+    assert np.isnan(measured.measures[16].sdim) and f"recommended input size: {measured.best} (DI " in measured.recommendation()
+    assert "nan" not in sweep_output.table(measured) and "< is the lowest DI." in sweep_output.table(measured)

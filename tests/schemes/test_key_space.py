@@ -7,7 +7,11 @@ import math
 import pytest
 
 from tfdeid import DeidConfig, DeidError
-from tfdeid.schemes.key_space import key_space
+from tfdeid.schemes.key_space import KeySpace
+
+
+def key_space(config: DeidConfig, channels: int = 3) -> KeySpace:
+    return config.key_space(channels)
 
 
 def test_small_counts_are_those_of_the_formulas():

@@ -33,7 +33,7 @@ class Sweep:
 
     @property
     def criterion(self) -> str:
-        """The measure that sizes are chosen by, the lower the better: the paper's SDIM, or DI for schemes that trace nothing."""
+        """The measure that sizes are chosen by, the lower the better: the paper's SDIM, or DI where nothing is traced."""
         return "sdim" if self.config.scheme_class.traces else "di"
 
     @property

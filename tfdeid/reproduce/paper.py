@@ -63,7 +63,9 @@ def apart_from_table_2(config: DeidConfig, key: str | None, split: str | None, a
     # Neither changes what is measured: painters differ by rounding, and the preset draws no random colours.
     for name in ("input_size", "backend", "seed"):
         del usual[name]
-    apart = [f"{name} {getattr(config, name)}" for name, value in usual.items() if getattr(config, name) != value]
+    given = config.to_dict()
+    # A scheme without an option does not differ by it: its name says enough.
+    apart = [f"{name} {given[name]}" for name, value in usual.items() if given.get(name, value) != value]
     apart += [] if key == "paper" else ["another key than 'paper'"]
     apart += [] if split == "test" else ["another split than 'test'"]
     apart += [] if alpha == 0.5 else [f"alpha {alpha}"]

@@ -18,6 +18,3 @@ SCHEMES: Registry[Scheme] = Registry(
     },
     Scheme,  # type: ignore[type-abstract]
 )
-# In the end asked of the schemes themselves.
-KEYLESS_SCHEMES = ("vectorized", "plain")
-VECTOR_SCHEMES = ("structural", "vectorized")

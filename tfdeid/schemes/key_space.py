@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 IMAGES_NOT_KEYS = "The count is of possible images, not of keys: a key has 256 random bits, however many images there are."
 NO_KEY = "Nothing is encrypted, so there is no key to search for."
@@ -41,7 +40,3 @@ class KeySpace:
         return (
             f"2^{self.images_log2:,.0f} possible images by the papers' count; the key fixes {self.fixed_values:,} values{each}"
         )
-
-
-def key_space(config: Any, channels: int = 3) -> KeySpace:
-    return config.key_space(channels)
