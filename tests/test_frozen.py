@@ -44,11 +44,11 @@ STRUCTURAL: list[dict[str, Any]] = [
     {"bend": True},
     {"key_scope": "pool:3", "axes": "independent", "colors": "keyed", "bend": True, "coordinate_decimals": 0},
 ]
-RIVALS: list[dict[str, Any]] = [{}, {"input_size": 32}, {"key_scope": "image"}]
+BASELINES: list[dict[str, Any]] = [{}, {"input_size": 32}, {"key_scope": "image"}]
 CONFIGS: list[dict[str, Any]] = [
     *({**SMALL, **options} for options in STRUCTURAL),
-    *({**SMALL, "scheme": "negative_positive", **options} for options in RIVALS),
-    *({**SMALL, "scheme": "block_shuffle", **options} for options in (*RIVALS, {"grayscale": True})),
+    *({**SMALL, "scheme": "negative_positive", **options} for options in BASELINES),
+    *({**SMALL, "scheme": "block_shuffle", **options} for options in (*BASELINES, {"grayscale": True})),
     *({**SMALL, "scheme": "vectorized", **options} for options in ({}, {"preset": "detailed"}, {"grayscale": True})),
     *({**SMALL, "scheme": "plain", **options} for options in ({}, {"grayscale": True})),
 ]

@@ -38,7 +38,7 @@ def test_preview_of_files_and_datasets(tmp_path):
     assert Image.open(output).size == (120 + 2 * 232 + 8, 3 * 232 + 8)
 
 
-def test_preview_of_a_rival(tmp_path):
+def test_preview_of_a_baseline(tmp_path):
     main(["keygen", "--output", str(tmp_path / "key")])
     (tmp_path / "c.yaml").write_text("deid: {scheme: negative_positive, key_scope: image}")
     options = ["--config", str(tmp_path / "c.yaml"), "--key", str(tmp_path / "key"), "--output", str(tmp_path / "p.png")]
@@ -52,7 +52,7 @@ def test_preview_of_a_rival(tmp_path):
         np.testing.assert_array_equal(shown, Deidentifier(config, Key.load(tmp_path / "key"))(photo, image_id(photo)))
 
 
-def test_preview_of_rivals_side_by_side(tmp_path):
+def test_preview_of_baselines_side_by_side(tmp_path):
     output = str(tmp_path / "p.png")
     options = ["--scheme", "structural,negative_positive,block_shuffle", "--input_size", "48", "--output", output]
     assert main(["preview", _astronaut(), *options]) == 0

@@ -75,6 +75,6 @@ def test_a_dataset_of_the_paper_keeps_the_identity_it_had_before_there_were_mode
     ]
 
 
-def test_rivals_masks_cost_nothing_worth_saying(deid, capsys):
+def test_baselines_masks_cost_nothing_worth_saying(deid, capsys):
     assert deid("--scheme=block_shuffle", "--key_scope=image", *SIZES, "--limit=2") == 0
     assert "estimate" not in capsys.readouterr().out

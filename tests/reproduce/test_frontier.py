@@ -1,4 +1,4 @@
-"""What the table of modes and rivals says."""
+"""What the table of modes and baselines says."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_best_trade_where_none_meets_it():
     assert "axes" not in lines[0]
 
 
-def test_rivals_are_compared_but_are_no_modes():
+def test_baselines_are_compared_but_are_no_modes():
     lines = remarks(structural=PAPERS, block_shuffle=row(56, 0, 0.1, published=0.1))
     assert "block_shuffle" in lines[0] and "structural" not in lines[0]
     assert not [line for line in lines[1:] if "block_shuffle" in line] and "(0.200): none" in lines[2]

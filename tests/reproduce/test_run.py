@@ -120,10 +120,10 @@ def test_a_part_whose_attacker_failed_is_none(monkeypatch):
 
 
 def test_attackers_know_the_records_alone():
-    structural, rival = attacking.attackers(SMALL), attacking.attackers(SMALL.with_scheme("negative_positive"))
+    structural, baseline = attacking.attackers(SMALL), attacking.attackers(SMALL.with_scheme("negative_positive"))
     for name in ("published", "learned_inversion", "learned_linkage"):
-        assert name in structural and name in rival
-    assert "cleaning" in structural and "cleaning" not in rival
+        assert name in structural and name in baseline
+    assert "cleaning" in structural and "cleaning" not in baseline
     assert not [name for name in structural if "plaintext" in name or "key" in name]
 
 

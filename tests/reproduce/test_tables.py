@@ -107,7 +107,7 @@ def test_tables_share_what_they_have_in_common():
 def test_the_frontier_trains_what_tables_3_and_6_train_and_attacks_it_at_full_size():
     table = make_table("frontier", QUICK)
     trained = {part for part in table.parts if isinstance(part, Training)}
-    # But for the rival that is augmented, though that hurts it.
+    # But for the baseline that is augmented, though that hurts it.
     (other,) = {part for part in make_table("table6", QUICK).parts if isinstance(part, Training)} - trained
     assert other.deid.scheme == "negative_positive" and not [option for option in other.options if "rotation" in option]
     vectorized = next(row for row in table.rows if row.label == "vectorized 50")

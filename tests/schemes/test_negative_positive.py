@@ -1,4 +1,4 @@
-"""The paper's rival: pixels against a plain reading of the paper, and what the key does."""
+"""The paper's baseline: pixels against a plain reading of the paper, and what the key does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the table `frontier` says in words and as a picture: what each mode of the scheme, and each rival, hides and keeps."""
+"""What the table `frontier` says in words and as a picture: what each mode of the scheme and each baseline hides and keeps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Trade:
 
     Attributes:
       label: the row's.
-      own: whether it is a mode of the scheme, not a rival.
+      own: whether it is a mode of the scheme, not a baseline.
       accuracy: in percent, with its deviation between seeds, 0 for a single one.
       linked: percent that a trained network links.
       best: the best SSIM of attackers.
@@ -108,7 +108,7 @@ def _draw_points(axes: Axes, trades: list[_Trade]) -> None:
     axes.axvline(chance, color="black", lw=0.8, ls="--")
     axes.annotate("chance", (chance, 0.01), (3, 0), ("data", "axes fraction"), "offset points", fontsize=8)
     low, high = min(trade.best for trade in trades), max(trade.best for trade in trades)
-    for own, marker, name in ((True, "o", "modes of structural"), (False, "s", "rivals")):
+    for own, marker, name in ((True, "o", "modes of structural"), (False, "s", "baselines")):
         chosen = [trade for trade in trades if trade.own is own]
         if not chosen:
             continue

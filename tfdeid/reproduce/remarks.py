@@ -81,8 +81,8 @@ def _on_methods(figures: Figures, table: Table) -> list[str]:
     ours = {row.label: figures[row.label]["accuracy"].mean for row in table.rows}
     ranked = sorted(ours, key=lambda label: -ours[label])
     lines = ["from best to worst: " + "; ".join(f"{label} {ours[label]:.1f}" for label in ranked)]
-    rivals = [label for label in ours if label.startswith("negative_positive")]
-    apart = ours["structural"] - max(ours[label] for label in rivals)
+    baselines = [label for label in ours if label.startswith("negative_positive")]
+    apart = ours["structural"] - max(ours[label] for label in baselines)
     printed = paper.TABLE_6["structural"] - paper.TABLE_6["negative_positive"]
     lines.append(f"structural minus the best negative_positive: {apart:+.1f} points (the paper: {printed:+.1f})")
     lines.append("what a brute-force search would face:")

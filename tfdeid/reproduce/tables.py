@@ -241,7 +241,7 @@ def _frontier(scale: Scale) -> Table:
         _attacked(scale, "block_shuffle, key_scope image", "block_shuffle", _NO_AUGMENTATION, seeds=1, key_scope="image"),
         *(_attacked(scale, name, name, _augmentation(name)) for name in SCHEMES if SCHEMES.plugin(name)),
     )
-    title = "Frontier: accuracy on CIFAR-10, and what attackers get who know the records alone, by mode and by rival"
+    title = "Frontier: accuracy on CIFAR-10, and what attackers get who know the records alone, by mode and by baseline"
     columns = ("accuracy", "published", "best", "linked", "linked_trained")
     reduced = f"{scale.reduced}; the paper attacks nothing, here {scale.attacked:,} records with {scale.public:,} public images"
     seeds = "two seeds, or one where no +- stands, " if scale is QUICK else ""

@@ -1,4 +1,4 @@
-"""The rival schemes through the pipeline."""
+"""The baseline schemes through the pipeline."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def test_the_owner_decrypts_from_the_dataset_alone(deid, tmp_path, key_path, sco
     name = f"lfw_subset_deid/{config.name}"
     records = list(tfds.as_numpy(tfdeid.load(name, split="test", data_dir=tmp_path / "out")))
     assert len(records) == 20
-    rival = BlockShuffle(config, key)
-    decrypted = {record["id"].decode(): rival.decrypt(record["image"], record["id"].decode()) for record in records}
+    baseline = BlockShuffle(config, key)
+    decrypted = {record["id"].decode(): baseline.decrypt(record["image"], record["id"].decode()) for record in records}
     source = open_source(SourceConfig(limit=20))
     for example in source.read("test", 0, 20):
         image = decode_image(example.image) if isinstance(example.image, bytes) else example.image
