@@ -200,10 +200,10 @@ def _runner_name(beam_argv: list[str]) -> str:
     name = PipelineOptions(beam_argv).view_as(StandardOptions).runner or "DirectRunner"
     short = name.rsplit(".", 1)[-1]
     known = {runner.lower(): runner for runner in (*_LOCAL_RUNNERS, *StandardOptions.KNOWN_RUNNER_NAMES)}
-    found = known.get(short.lower(), known.get(short.lower() + "runner"))
-    if found is None and "." not in name:  # With a point it is a class that Beam imports.
+    runner = known.get(short.lower(), known.get(short.lower() + "runner"))
+    if runner is None and "." not in name:  # With a point it is a class that Beam imports.
         raise unknown_name("runner", name, known.values())
-    return found or short
+    return runner or short
 
 
 def _load_key(run_options: RunOptions, is_local: bool) -> tuple[Key, str]:

@@ -140,15 +140,15 @@ def _is_same(facts: dict[str, object], tasks: list[ShardTask]) -> bool:
     return facts.get("identity") == run_identity(tasks)
 
 
-def _difference(job: Job, found: dict[str, object]) -> str:
+def _difference(job: Job, facts: dict[str, object]) -> str:
     """Says in what the dataset that exists differs from the one that was asked for."""
     asked = job.facts()
-    names = [name for name in asked if found.get(name) != asked[name]]
+    names = [name for name in asked if facts.get(name) != asked[name]]
     if names == ["key_fingerprint"]:
-        return f"of another key (fingerprint {found.get('key_fingerprint')}, not {job.fingerprint})"
-    if names == ["algorithm_version"] or (names and found.get("algorithm_version") != asked["algorithm_version"]):
+        return f"of another key (fingerprint {facts.get('key_fingerprint')}, not {job.fingerprint})"
+    if names == ["algorithm_version"] or (names and facts.get("algorithm_version") != asked["algorithm_version"]):
         return (
-            f"that an earlier version of this program made (algorithm {found.get('algorithm_version')}, now "
+            f"that an earlier version of this program made (algorithm {facts.get('algorithm_version')}, now "
             f"{asked['algorithm_version']}). It can be used, and verified, as it is"
         )
     return f"of another identity (it differs in: {', '.join(names) or 'its shards'})"

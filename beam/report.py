@@ -142,8 +142,8 @@ def reason_in(error: BaseException) -> str | None:
     """Returns the message of the DeidError that a worker raised, which runners wrap in tracebacks; None if there is none."""
     if isinstance(error, DeidError):
         return str(error).split(_FAILED_STEP)[0]
-    found = re.findall(r"^(?:\w+: )?[\w.]*(?:DeidError|ImageError|StageError): (.+)", str(error), re.MULTILINE)
-    return found[-1].split(_FAILED_STEP)[0] if found else None
+    reasons = re.findall(r"^(?:\w+: )?[\w.]*(?:DeidError|ImageError|StageError): (.+)", str(error), re.MULTILINE)
+    return reasons[-1].split(_FAILED_STEP)[0] if reasons else None
 
 
 def owner_file(job: Job, folder: str, suffix: str) -> pathlib.Path:

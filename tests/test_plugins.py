@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import sys
 import types
@@ -42,6 +43,9 @@ def install(monkeypatch):
     module.Theirs = type("Theirs", (Base,), {"name": "theirs"})
     module.Other = type("Other", (Base,), {"name": "another name"})
     module.NoClass = 5
+    module.NoOptions = type("NoOptions", (Base,), {"name": "broken", "Options": dict})
+    bare = dataclasses.make_dataclass("Bare", [("size", int)])
+    module.NoDefault = type("NoDefault", (Base,), {"name": "broken", "Options": bare})
     monkeypatch.setitem(sys.modules, module.__name__, module)
 
     def make(**entries: str) -> Registry:
@@ -72,6 +76,8 @@ def test_an_unknown_name_is_told_what_there_is(install):
         ("broken = no_module_of_this_name:X", "ModuleNotFoundError: No module named 'no_module_of_this_name'"),
         ("broken = HERE:Missing", "AttributeError"),
         ("broken = HERE:NoClass", "is no class that derives from"),
+        ("broken = HERE:NoOptions", "the Options of a_plugin_of_tests:NoOptions are no dataclass"),
+        ("broken = HERE:NoDefault", "options of a_plugin_of_tests:NoDefault have no default: size"),
         ("broken = HERE:Other", "has the name 'another name', and its entry point another"),
     ],
 )

@@ -235,7 +235,7 @@ class _Value:
           DeidError: it is none of that type.
         """
         wanted = typing.get_args(hint) if typing.get_origin(hint) in (types.UnionType, typing.Union) else (hint,)
-        origins = [typing.get_origin(one) for one in wanted]
+        origins = [typing.get_origin(kind) for kind in wanted]
         if _is_nothing(self.node):
             if types.NoneType not in wanted:
                 raise self._error("has no value: write one, or leave the line out.")
@@ -249,7 +249,7 @@ class _Value:
             return self._text()  # A lone name is easily meant.
         if Mapping in origins:
             raise self._error(f"must hold `name: count` lines, it holds {_kind(self.node)}.")
-        return self._as(next((one for one in (bool, int, float) if one in wanted), str))
+        return self._as(next((kind for kind in (bool, int, float) if kind in wanted), str))
 
     def _as(self, kind: type) -> Any:
         text = self._text()

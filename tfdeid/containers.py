@@ -79,12 +79,12 @@ def _is_read(kind: bytes, body: bytes) -> bool:
 
 def _essential_jpeg(data: bytes) -> bytes:
     parts, position = [JPEG], 2
-    while (found := _MARKER.search(data, position)) and found[0][1] not in (_SOS, _EOI):
-        start, stop = found.start(), _end_of_segment(data, found)
-        if found[0][1] not in _JPEG_LEFT_OUT:
+    while (marker := _MARKER.search(data, position)) and marker[0][1] not in (_SOS, _EOI):
+        start, stop = marker.start(), _end_of_segment(data, marker)
+        if marker[0][1] not in _JPEG_LEFT_OUT:
             parts.append(data[start:stop])
         position = stop
-    parts.append(data[found.start() if found else position :])
+    parts.append(data[marker.start() if marker else position :])
     _check_scans(data, position)
     return b"".join(parts)
 
@@ -94,9 +94,9 @@ def _check_scans(data: bytes, position: int) -> None:
     if data.count(b"\xff\xda", position) <= _MAX_SCANS:
         return
     scans = 0
-    while (found := _MARKER.search(data, position)) and found[0][1] != _EOI:
-        scans += found[0][1] == _SOS
-        position = _end_of_segment(data, found)
+    while (marker := _MARKER.search(data, position)) and marker[0][1] != _EOI:
+        scans += marker[0][1] == _SOS
+        position = _end_of_segment(data, marker)
     if scans > _MAX_SCANS:
         raise ImageError(f"a JPEG image must have at most {_MAX_SCANS} scans, got {scans}")
 

@@ -21,8 +21,8 @@ def read_sections(argv: Sequence[str] | None, sections: Mapping[str, Any]) -> di
       DeidError: the file or a name in it is unknown.
     """
     reference = _given(argv, "config")
-    found = load_config(reference, sections) if reference is not None else {}
-    values = {name: dict(found.get(name, {})) for name in sections}
+    written = load_config(reference, sections) if reference is not None else {}
+    values = {name: dict(written.get(name, {})) for name in sections}
     for name, filled in sections.items():
         check_keys(name, values[name], filled)
         if hasattr(filled, "CHOICE"):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import re
 from collections.abc import Iterable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import simple_parsing
 
@@ -48,6 +49,7 @@ class Parser(simple_parsing.ArgumentParser):
             formatter_class=formatter_class,
             add_help=add_help,
         )
+        self._owners: dict[str, Any] = {}
         self.headings: dict[str, str] = {}  # Of groups of options from dataclasses, by their destination.
 
     def format_help(self) -> str:
@@ -56,6 +58,21 @@ class Parser(simple_parsing.ArgumentParser):
             if made := re.fullmatch(r"\w+ \['(\w+)'\]", group.title or ""):
                 group.title = self.headings.get(made[1], made[1])
         return super().format_help()
+
+    def add_arguments(self, dataclass: Any, *arguments: Any, **options: Any) -> Any:
+        """Adds options from a dataclass.
+
+        Raises:
+          DeidError: one is there already: a plug-in has called an option of its own like one of the command's.
+        """
+        for field in dataclasses.fields(dataclass):
+            owner = self._owners.setdefault(field.name, dataclass)
+            if owner is not dataclass and field.metadata.get("cmd", True):
+                whose = f"{dataclass.__module__}.{dataclass.__qualname__}"
+                raise DeidError(
+                    f"the option --{field.name} of {whose} is one of {self.prog} already. Have it call its option otherwise."
+                )
+        return super().add_arguments(dataclass, *arguments, **options)
 
     def error(self, message: str) -> NoReturn:
         raise DeidError(f"{message}. `{self.prog} --help` lists all.")

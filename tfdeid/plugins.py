@@ -102,7 +102,7 @@ class Registry(Generic[T]):
     @functools.cached_property
     def _others(self) -> dict[str, tuple[Plugin, type[T]]]:
         owners = {name: _OURS for name in self._built_in}
-        found: dict[str, tuple[Plugin, importlib.metadata.EntryPoint]] = {}
+        entries: dict[str, tuple[Plugin, importlib.metadata.EntryPoint]] = {}
         for entry in importlib.metadata.entry_points(group=self._group):
             distribution = entry.dist.name if entry.dist else "an unknown distribution"
             if entry.name in owners:
@@ -111,27 +111,37 @@ class Registry(Generic[T]):
                     f"{distribution}, or have it use another name in its entry points {self._group!r}."
                 )
             owners[entry.name] = distribution
-            found[entry.name] = (Plugin(entry.name, distribution, entry.dist.version if entry.dist else "0"), entry)
-        loaded = {name: (plugin, self._load(plugin, entry)) for name, (plugin, entry) in sorted(found.items())}
+            entries[entry.name] = (Plugin(entry.name, distribution, entry.dist.version if entry.dist else "0"), entry)
+        loaded = {name: (plugin, self._load(plugin, entry)) for name, (plugin, entry) in sorted(entries.items())}
         return {name: (plugin, made) for name, (plugin, made) in loaded.items() if made is not None}
 
     def _load(self, plugin: Plugin, entry: importlib.metadata.EntryPoint) -> type[T] | None:
-        reason = None
         try:
             made: Any = entry.load()
+            reason = self._fault(made, entry)
         except Exception as error:  # Whatever another's module does when it is imported.
             made, reason = None, f"{type(error).__name__}: {error}"
-        else:
-            if not (isinstance(made, type) and issubclass(made, self._base)):
-                reason = f"{entry.value} is no class that derives from {self._base.__module__}.{self._base.__qualname__}"
-            elif getattr(made, "__abstractmethods__", None):
-                reason = f"{entry.value} lacks {', '.join(sorted(made.__abstractmethods__))}"  # type: ignore[attr-defined]
-            elif getattr(made, "name", None) != entry.name:
-                reason = f"{entry.value} has the name {getattr(made, 'name', None)!r}, and its entry point another"
         if reason:
             warn(f"the {self.kind} {plugin} can't be used and is left out: {' '.join(reason.split())}")
             return None
         return made
+
+    def _fault(self, made: Any, entry: importlib.metadata.EntryPoint) -> str:
+        """Returns why what an entry point names can't be used; "" if it can."""
+        if not (isinstance(made, type) and issubclass(made, self._base)):
+            return f"{entry.value} is no class that derives from {self._base.__module__}.{self._base.__qualname__}"
+        if lacking := getattr(made, "__abstractmethods__", None):
+            return f"{entry.value} lacks {', '.join(sorted(lacking))}"
+        if getattr(made, "name", None) != entry.name:
+            return f"{entry.value} has the name {getattr(made, 'name', None)!r}, and its entry point another"
+        options: Any = getattr(made, "Options", None)
+        if options is None:
+            return ""
+        if not dataclasses.is_dataclass(options):
+            return f"the Options of {entry.value} are no dataclass"
+        missing = dataclasses.MISSING
+        bare = [f.name for f in dataclasses.fields(options) if f.default is missing and f.default_factory is missing]
+        return f"options of {entry.value} have no default: {', '.join(bare)}" if bare else ""
 
 
 def _options_of(chosen: Any) -> list[str]:

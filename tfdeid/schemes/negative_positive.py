@@ -114,7 +114,7 @@ def _planes(image: np.ndarray) -> npt.NDArray[np.uint8]:
 
 def _exchange(planes: npt.NDArray[np.uint8], places: tuple[int, int], chosen: npt.NDArray[np.uint8]) -> None:
     """Lets the values of two planes change places where `chosen` is 255."""
-    one, other = planes[places[0]], planes[places[1]]
-    change = (one ^ other) & chosen
-    one ^= change
+    plane, other = planes[places[0]], planes[places[1]]
+    change = (plane ^ other) & chosen
+    plane ^= change
     other ^= change

@@ -32,8 +32,8 @@ class _Table:
         """Returns what numbers become, or None if one of them is not known yet."""
         if plain.min() < self.first or plain.max() >= self.stop:
             return None
-        found = self.numbers[plain - self.first]
-        return None if found.min() == _UNKNOWN else found
+        encrypted = self.numbers[plain - self.first]
+        return None if encrypted.min() == _UNKNOWN else encrypted
 
 
 class NumberOPE:
@@ -54,11 +54,11 @@ class NumberOPE:
 
     def encrypt(self, numbers: np.ndarray) -> np.ndarray:
         """Encrypts numbers: int64 of any shape but an empty one, in [-DOMAIN, DOMAIN], to int64 of that shape."""
-        found = self.known(numbers)
-        if found is None:
-            found = self._grown(np.unique(numbers)).get(numbers)
-            assert found is not None
-        return found
+        encrypted = self.known(numbers)
+        if encrypted is None:
+            encrypted = self._grown(np.unique(numbers)).get(numbers)
+            assert encrypted is not None
+        return encrypted
 
     def known(self, numbers: np.ndarray) -> np.ndarray | None:
         """Returns what `encrypt` does if all numbers are worked out already, else None; any number may be asked for."""
@@ -86,14 +86,14 @@ class NumberOPE:
         pyope halves the range of ciphertexts until one plaintext is left, drawing at each step how many plaintexts fall on
         either side. Going down once for all numbers, rather than once for each, makes each of their steps once.
         """
-        found = []
+        encrypted = []
         waiting = [(-DOMAIN, DOMAIN, -_LARGEST_OUTPUT, _LARGEST_OUTPUT, 0, len(wanted))]
         while waiting:
             in_low, in_high, out_low, out_high, start, stop = waiting.pop()
             if start == stop:
                 continue
             if in_low == in_high:
-                found.append(_uniform(_Draws(self._key, in_low), out_low, out_high))
+                encrypted.append(_uniform(_Draws(self._key, in_low), out_low, out_high))
                 continue
             half = (out_high - out_low + 2) // 2
             middle = out_low + half - 1
@@ -101,7 +101,7 @@ class NumberOPE:
             between = bisect.bisect_right(wanted, split, start, stop)
             waiting.append((split + 1, in_high, middle + 1, out_high, between, stop))
             waiting.append((in_low, split, out_low, middle, start, between))
-        return found
+        return encrypted
 
     def _inputs_below(self, inputs: int, outputs: int, half: int, middle: int) -> int:
         """Draws how many of a range's inputs belong to the first half of its outputs, as pyope's `stat.sample_hgd` does."""

@@ -155,10 +155,10 @@ class _Axis:
         if not (largest := scaled.max()) < _WHOLE:  # Nor is NaN.
             self._check(largest)
         numbers = (np.sign(values) * np.floor(scaled + 0.5)).astype(np.int64)
-        if (found := self._ope.known(numbers)) is None:
+        if (encrypted := self._ope.known(numbers)) is None:
             self._check(float(np.abs(numbers).max()))
-            found = self._ope.encrypt(numbers)
-        return (found - self.offset) / self._factor
+            encrypted = self._ope.encrypt(numbers)
+        return (encrypted - self.offset) / self._factor
 
     def reserve(self, size: float) -> None:
         """Works out all numbers of a canvas in one go."""

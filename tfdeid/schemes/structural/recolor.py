@@ -89,7 +89,7 @@ def _commonest(levels, side):
       intp[N, N].
     """
     size = len(levels) - side + 1
-    found = np.empty((size, size), np.intp)
+    most_frequent = np.empty((size, size), np.intp)
     counts = np.empty(LEVELS, np.intp)
     for y in range(size):
         counts[:] = 0
@@ -99,5 +99,5 @@ def _commonest(levels, side):
                 if x >= side:
                     counts[levels[row, x - side]] -= 1
             if x >= side - 1:
-                found[y, x - side + 1] = counts.argmax()
-    return found
+                most_frequent[y, x - side + 1] = counts.argmax()
+    return most_frequent
