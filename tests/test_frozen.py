@@ -23,6 +23,8 @@ from tfdeid import DeidConfig, Deidentifier, Key
 from tfdeid.data.example import RecordIds
 from tfdeid.data.naming import dataset_name
 from tfdeid.data.sources import SourceConfig, open_source
+from tfdeid.schemes import SCHEMES
+from tfdeid.schemes.base import defaults
 from tfdeid.schemes.structural import PRESETS
 
 FILE = pathlib.Path(__file__).with_name("frozen.json")
@@ -169,8 +171,11 @@ def test_what_was_made_stays_what_it_is(kind, line, version, options):
 
 
 def test_every_option_is_frozen():
-    known = {name for options in CONFIGS for name in options} | {"scheme"}
-    assert known >= {field.name for field in dataclasses.fields(DeidConfig)} - {"algorithm_version", "options"}
+    ours = [name for name in SCHEMES if not SCHEMES.plugin(name)]
+    for scheme in ours:
+        known = {name for options in CONFIGS if options.get("scheme", "structural") == scheme for name in options}
+        assert known | {"scheme", "key_scope", "grayscale"} >= set(defaults(SCHEMES[scheme])) - {"backend", "seed"}, scheme
+    assert {"key_scope", "grayscale", "backend", "seed"} <= {name for options in CONFIGS for name in options}
     assert set(frozen()) == {f"{kind} {line} v{version}" for kind, line, version, _ in CASES}
 
 
