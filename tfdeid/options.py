@@ -38,15 +38,17 @@ def add_section(parser: Parser, name: str, filled: Any, values: Mapping[str, Any
     Raises:
       DeidError: a value is out of bounds, or is one of an option that what is chosen has not.
     """
-    whole = filled(**values)
+    left = dict(values)
     for number, part in enumerate(parts_of(filled, values)):
-        dest = f"{name}_{number}" if number else name
-        usual = {field.name: getattr(whole, field.name) for field in dataclasses.fields(part) if field.init}
-        parser.add_arguments(part, dest=dest, default=part(**usual))
-        if number:
-            field, registry = filled.CHOICE
-            parser.headings[dest] = f"options of the {registry.kind} {getattr(whole, field)}"
+        # Each by itself: whether all go together shows when the command line has been read too.
+        usual = part(**{field.name: left.pop(field.name) for field in dataclasses.fields(part) if field.name in left})
+        parser.add_arguments(part, dest=f"{name}_{number}" if number else name, default=usual)
     if hasattr(filled, "CHOICE"):
+        field, registry = filled.CHOICE
+        chosen = values.get(field, getattr(filled.COMMON, field))
+        for option, value in left.items():
+            raise registry.no_option(option, chosen, value)
+        parser.headings[f"{name}_1"] = f"options of the {registry.kind} {chosen}"
         parser.epilog = f"{_list(filled)}\n\n{parser.epilog}"
 
 

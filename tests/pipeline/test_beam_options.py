@@ -35,3 +35,19 @@ def test_beams_options_are_left_to_beam(argument):
 def test_what_neither_knows_is_named():
     with pytest.raises(DeidError, match="unknown option '--direct_num_worker'. Did you mean '--direct_num_workers'"):
         options.parse(["--direct_num_worker=2"])
+
+
+def test_options_are_judged_together_when_all_are_read():
+    """The default input size is none of block_shuffle's, and some sizes are none with the default decimals."""
+    given = [["--scheme=block_shuffle", "--input_size=24"], ["--input_size=2000", "--coordinate_decimals=0"]]
+    assert [options.parse(argv)[2].input_size for argv in given] == [24, 2000]
+    with pytest.raises(DeidError, match="input_size must be a multiple of 4 for the scheme 'block_shuffle'"):
+        options.parse(["--scheme=block_shuffle"])
+
+
+def test_what_a_file_says_for_another_scheme_is_refused(tmp_path):
+    (tmp_path / "c.yaml").write_text("deid: {scheme: structural, axes: independent}\n")
+    with pytest.raises(
+        DeidError, match="axes 'independent' is for the scheme structural alone, scheme was 'plain'. Leave it out."
+    ):
+        options.parse([f"--config={tmp_path / 'c.yaml'}", "--scheme=plain"])
