@@ -156,7 +156,7 @@ def test_plain_is_bicubic_twice():
         ({"key_scope": "images"}, "Did you mean 'image'"),
         (
             {"scheme": "plain", "key_scope": "image"},
-            "key_scope 'image' is not for the scheme 'plain'. Use key_scope 'dataset'.",
+            "'image' is not for the scheme 'plain' .but for structural, negative_positive, block_shuffle",
         ),
         ({"key_scope": "pool:1"}, r"pool:K takes a whole number K in \[2, 4096\], key_scope was 'pool:1'"),
         ({"key_scope": "pool:99999"}, "in .2, 4096., key_scope was 'pool:99999'"),
@@ -167,7 +167,10 @@ def test_plain_is_bicubic_twice():
         ({"key_scope": "pool:K"}, "key_scope was 'pool:K'"),
         ({"key_scope": ["image"]}, "unknown key_scope"),
         ({"scheme": "negative_positive", "key_scope": "pool:8"}, "'pool:8' is not for .*Use key_scope 'dataset' or 'image'"),
-        ({"scheme": "plain", "key_scope": "pool:8"}, "'pool:8' is not for the scheme 'plain'. Use key_scope 'dataset'.$"),
+        (
+            {"scheme": "plain", "key_scope": "pool:8"},
+            "'pool:8' is not for the scheme 'plain' .but for structural.. Use key_scope 'dataset'.$",
+        ),
         (
             {"scheme": "plain", "axes": "independent"},
             "axes 'independent' is for the scheme structural alone, scheme was 'plain'",

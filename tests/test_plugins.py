@@ -6,6 +6,7 @@ import dataclasses
 import importlib.metadata
 import sys
 import types
+from typing import ClassVar
 
 import pytest
 
@@ -16,6 +17,7 @@ from tfdeid.plugins import Registry
 
 class Base:
     name: str = ""
+    about: ClassVar[str] = "nothing"
 
 
 class Ours(Base):
@@ -45,6 +47,9 @@ def install(monkeypatch):
     module.NoClass = 5
     module.NoOptions = type("NoOptions", (Base,), {"name": "broken", "Options": dict})
     bare = dataclasses.make_dataclass("Bare", [("size", int)])
+    size = dataclasses.make_dataclass("Size", [("limit", int, 3)])
+    module.Reserved = type("Reserved", (Base,), {"name": "broken", "Options": size})
+    module.NoAbout = type("NoAbout", (Base,), {"name": "broken", "about": None})
     module.NoDefault = type("NoDefault", (Base,), {"name": "broken", "Options": bare})
     monkeypatch.setitem(sys.modules, module.__name__, module)
 
@@ -52,7 +57,7 @@ def install(monkeypatch):
         lines = {name: f"[tests.things]\n{text.replace('HERE', module.__name__)}\n" for name, text in entries.items()}
         found = [entry for name, text in lines.items() for entry in Distribution(name, text).entry_points]
         monkeypatch.setattr(plugins.importlib.metadata, "entry_points", lambda group: [e for e in found if e.group == group])
-        return Registry("thing", "tests.things", {"ours": f"{__name__}:Ours"}, Base)
+        return Registry("thing", "tests.things", {"ours": f"{__name__}:Ours"}, Base, reserved=["limit"])
 
     return make
 
@@ -78,6 +83,8 @@ def test_an_unknown_name_is_told_what_there_is(install):
         ("broken = HERE:NoClass", "is no class that derives from"),
         ("broken = HERE:NoOptions", "the Options of a_plugin_of_tests:NoOptions are no dataclass"),
         ("broken = HERE:NoDefault", "options of a_plugin_of_tests:NoDefault have no default: size"),
+        ("broken = HERE:Reserved", "options of a_plugin_of_tests:Reserved are called like those of all: limit"),
+        ("broken = HERE:NoAbout", "a_plugin_of_tests:NoAbout lacks about, a line on what it does"),
         ("broken = HERE:Other", "has the name 'another name', and its entry point another"),
     ],
 )

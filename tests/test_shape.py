@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tests.conftest import ROOT
 
 MODULES = sorted(path for package in ("tfdeid", "beam", "dataflow") for path in (ROOT / package).rglob("*.py"))
-LONGEST_MODULE, LONGEST_FUNCTION = 400, 60
+LONGEST_MODULE, LONGEST_FUNCTION = 399, 59
 # What is longer, and why.
 TOO_LONG: dict[str, str] = {}
 

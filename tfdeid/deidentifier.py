@@ -103,8 +103,8 @@ class DeidConfig(CommonOptions):
                 f"{self.algorithm_version!r}. Use the version of the program that made the dataset."
             )
         self._check_key_scope()
-        if self.grayscale:
-            self.scheme_class.check_channels(1)
+        if self.grayscale and not self.scheme_class.takes_gray:
+            raise DeidError(f"grayscale is not for the scheme {self.scheme!r}, which takes colour images only. Leave it out.")
         self.scheme_class.check(self)
 
     def _check_key_scope(self) -> None:
@@ -116,9 +116,12 @@ class DeidConfig(CommonOptions):
                 raise DeidError(f"key_scope pool:K takes a whole number K in [{low}, {high}], key_scope was {scope!r}.")
         else:
             check_known("key_scope", scope, (DATASET, POOL, IMAGE))
-        if (POOL if self.pool_size else scope) not in known:
+        kind = POOL if self.pool_size else scope
+        if kind not in known:
+            having = ", ".join(name for name in SCHEMES if kind in SCHEMES[name].key_scopes)
             raise DeidError(
-                f"key_scope {scope!r} is not for the scheme {self.scheme!r}. Use key_scope {' or '.join(map(repr, known))}."
+                f"key_scope {scope!r} is not for the scheme {self.scheme!r} (but for {having}). "
+                f"Use key_scope {' or '.join(map(repr, known))}."
             )
 
     @property
@@ -211,7 +214,10 @@ class DeidConfig(CommonOptions):
         return cls(**used, algorithm_version=facts.get("algorithm_version", 1))
 
     def __repr__(self) -> str:
-        return f"DeidConfig({', '.join(f'{name}={value!r}' for name, value in self.essentials().items())})"
+        values = self.essentials()
+        if self.algorithm_version != ALGORITHM_VERSION:
+            values["algorithm_version"] = self.algorithm_version
+        return f"DeidConfig({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
 def options_of_name(name: str) -> dict[str, str]:
@@ -220,7 +226,7 @@ def options_of_name(name: str) -> dict[str, str]:
     Returns:
       Options by name, as they are written on a command line; {} for what is no such name.
     """
-    begun = re.fullmatch(r"(?P<scheme>[a-z_]+?)_(?P<input_size>\d+)_(?P<output_size>\d+)(?P<rest>_.+)?", name)
+    begun = re.fullmatch(r"(?P<scheme>[a-z][a-z0-9_]*?)_(?P<input_size>\d+)_(?P<output_size>\d+)(?P<rest>_.+)?", name)
     if not begun or begun["scheme"] not in SCHEMES:
         return {}
     known = usual_options(begun["scheme"])
@@ -232,6 +238,8 @@ def options_of_name(name: str) -> dict[str, str]:
     # A name says 1 for true, and TFDS's alphabet has no colon for pool:64.
     flags = {option for option, usual in known.items() if isinstance(usual, bool)}
     options |= {option: value.replace("1", "true") for option, value in options.items() if option in flags}
+    # Names of earlier versions have options that did nothing.
+    options = {option: value for option, value in options.items() if option in defaults(SCHEMES[begun["scheme"]])}
     return options | {option: value.replace("pool", "pool:") for option, value in options.items() if option == "key_scope"}
 
 
@@ -255,7 +263,7 @@ def _own_options(scheme: type[Scheme], given: Mapping[str, Any]) -> Any:
     known = {field.name for field in dataclasses.fields(scheme.Options)}
     for name, value in given.items():
         if name not in known and not (name in _FIRST_OPTIONS and value == _FIRST_OPTIONS[name]):
-            raise SCHEMES.no_option(name, scheme.name, value)
+            raise SCHEMES.no_option(name, scheme.name, value, defaults(scheme))
     return scheme.Options(**{name: value for name, value in given.items() if name in known})
 
 
@@ -289,7 +297,14 @@ class Deidentifier:
         """
         prepared = self.prepare(image)
         self._scheme.check_channels(prepared.shape[2])
-        return self._scheme(prepared, image_id)
+        image, size = self._scheme(prepared, image_id), self.config.output_size
+        if image.dtype != np.uint8 or image.shape != (size, size, prepared.shape[2]):
+            # Of one of another's: it is not the image that is to be mended.
+            raise DeidError(
+                f"the scheme {self.config.scheme!r} must return uint8[{size}, {size}, {prepared.shape[2]}], it returned "
+                f"{image.dtype}{list(image.shape)}."
+            )
+        return image
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
         """Does the first part of a call, all that needs no key: checks, turns gray if so configured, and resizes.

@@ -47,7 +47,7 @@ def add_section(parser: Parser, name: str, filled: Any, values: Mapping[str, Any
         field, registry = filled.CHOICE
         chosen = values.get(field, getattr(filled.COMMON, field))
         for option, value in left.items():
-            raise registry.no_option(option, chosen, value)
+            raise DeidError(f"in the file of --config: {registry.no_option(option, chosen, value)}")
         parser.headings[f"{name}_1"] = f"options of the {registry.kind} {chosen}"
         parser.epilog = f"{_list(filled)}\n\n{parser.epilog}"
 

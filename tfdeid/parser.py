@@ -75,7 +75,7 @@ class Parser(simple_parsing.ArgumentParser):
         return super().add_arguments(dataclass, *arguments, **options)
 
     def error(self, message: str) -> NoReturn:
-        raise DeidError(f"{message}. `{self.prog} --help` lists all.")
+        raise DeidError(f"{message}. `{self.prog} --help` lists all." if self.prog else f"{message}.")
 
     def parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
         """Returns what a command line gives.

@@ -11,13 +11,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.metadata
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from tfdeid.errors import DeidError, unknown_name, warn
 
 T = TypeVar("T")
 _OURS = "tfdeid"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +51,11 @@ class Registry(Generic[T]):
       group: the entry-point group: "tfdeid.schemes".
       built_in: our names and where their classes are, as "module:class".
       base: the class that all derive from. It has the attribute `name`.
+      reserved: names that no option of theirs can have.
     """
 
-    def __init__(self, kind: str, group: str, built_in: Mapping[str, str], base: type[T]):
-        self.kind, self._group, self._base = kind, group, base
+    def __init__(self, kind: str, group: str, built_in: Mapping[str, str], base: type[T], reserved: Collection[str] = ()):
+        self.kind, self._group, self._base, self._reserved = kind, group, base, reserved
         self._built_in = {name: importlib.metadata.EntryPoint(name, value, group) for name, value in built_in.items()}
 
     def __iter__(self) -> Iterator[str]:
@@ -79,17 +82,18 @@ class Registry(Generic[T]):
         """Returns the names of the classes whose `Options` have an option."""
         return [name for name in self if option in _options_of(self[name])]
 
-    def no_option(self, option: str, chosen: str, value: Any = None) -> DeidError:
+    def no_option(self, option: str, chosen: str, value: Any = None, known: Collection[str] = ()) -> DeidError:
         """Returns the error for an option that a class's `Options` lack: it is another's, or nobody's.
 
         Args:
           option: its name.
           chosen: the name of the class.
           value: what was given; None if it is not known.
+          known: the names that would have been accepted.
         """
         having = self.having(option)
         if not having:
-            return unknown_name("option", option, _options_of(self[chosen]))
+            return unknown_name("option", option, known or _options_of(self[chosen]))
         several = f"{self.kind}s {', '.join(having[:-1])} and {having[-1]}"
         owners = f"{self.kind} {having[0]}" if len(having) == 1 else several
         given = "" if value is None else f" {value!r}"
@@ -119,7 +123,7 @@ class Registry(Generic[T]):
         try:
             made: Any = entry.load()
             reason = self._fault(made, entry)
-        except Exception as error:  # Whatever another's module does when it is imported.
+        except (Exception, SystemExit) as error:  # Whatever another's module does when it is imported.
             made, reason = None, f"{type(error).__name__}: {error}"
         if reason:
             warn(f"the {self.kind} {plugin} can't be used and is left out: {' '.join(reason.split())}")
@@ -134,14 +138,21 @@ class Registry(Generic[T]):
             return f"{entry.value} lacks {', '.join(sorted(lacking))}"
         if getattr(made, "name", None) != entry.name:
             return f"{entry.value} has the name {getattr(made, 'name', None)!r}, and its entry point another"
+        if not _NAME.fullmatch(entry.name):
+            return "a name has small letters, digits and _, and begins with a letter"
+        if "about" in self._base.__annotations__ and not isinstance(getattr(made, "about", None), str):
+            return f"{entry.value} lacks about, a line on what it does"
         options: Any = getattr(made, "Options", None)
         if options is None:
             return ""
         if not dataclasses.is_dataclass(options):
             return f"the Options of {entry.value} are no dataclass"
-        missing = dataclasses.MISSING
-        bare = [f.name for f in dataclasses.fields(options) if f.default is missing and f.default_factory is missing]
-        return f"options of {entry.value} have no default: {', '.join(bare)}" if bare else ""
+        fields = dataclasses.fields(options)
+        if bare := [field.name for field in fields if field.default is dataclasses.MISSING]:
+            return f"options of {entry.value} have no default: {', '.join(bare)}"
+        if taken := [field.name for field in fields if field.name in self._reserved]:
+            return f"options of {entry.value} are called like those of all: {', '.join(taken)}"
+        return ""
 
 
 def _options_of(chosen: Any) -> list[str]:

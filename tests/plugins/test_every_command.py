@@ -89,11 +89,14 @@ def test_another_version_of_a_plugin_makes_another_dataset(folder, capsys, monke
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--rows=0"], "rows must be at least 1, rows was 0."),
+        (["--rows=0"], "rows must be a whole number in [1, 4096], rows was 0."),
         (["--rows=5"], "input_size must be a multiple of rows, 5; input_size was 24."),
         (["--scheme=plain"], "rows is for the scheme row_shift alone, scheme was 'plain'. Leave it out."),
         (["--axes=shared"], "axes is for the scheme structural alone, scheme was 'row_shift'. Leave it out."),
-        (["--key_scope=pool:4"], "key_scope 'pool:4' is not for the scheme 'row_shift'. Use key_scope 'dataset' or 'image'."),
+        (
+            ["--key_scope=pool:4"],
+            "key_scope 'pool:4' is not for the scheme 'row_shift' (but for structural). Use key_scope 'dataset' or 'image'.",
+        ),
         (["--dataset=shapes:5"], "shapes:COUNT takes a whole number from 10 to 1,000,000, COUNT was '5'."),
     ],
 )

@@ -134,6 +134,11 @@ class Adversary(abc.ABC):
     is_run_unasked: ClassVar[bool] = True
     """Whether `tfdeid attack` runs it against what it suits where none is named."""
 
+    def __init_subclass__(cls, **arguments: Any):
+        super().__init_subclass__(**arguments)
+        if not isinstance(cls.knows, Knowledge):
+            raise TypeError(f"{cls.__name__}.knows must be one of Knowledge, it was {cls.knows!r}")
+
     def suits(self, config: DeidConfig) -> bool:
         """Returns whether it makes sense against such records."""
         return True

@@ -43,8 +43,8 @@ def attack(
         on_step(name)
         try:
             run.add(ADVERSARIES[name]())
-        except FAILURES as error:
-            run.failed[name] = str(error) if isinstance(error, DeidError) else f"{type(error).__name__}: {error}".rstrip(": ")
+        except _failures(name) as error:
+            run.failed[name] = _reason(error)
             warn(f"the attacker {name} failed: {run.failed[name]}")
     if chosen and not run.recoveries and not run.linkages:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in run.failed.items())
@@ -68,14 +68,29 @@ def choose(names: Sequence[str] | None, config: DeidConfig) -> tuple[list[str], 
             raise unknown_name("attacker", name, known)
     chosen, skipped = [], {}
     for name in known if names is None else [name for name in known if name in names]:
-        adversary = ADVERSARIES[name]()
-        if adversary.suits(config):
+        try:
+            adversary = ADVERSARIES[name]()
+            suits = adversary.suits(config)
+        except _failures(name) as error:
+            skipped[name] = f"failed: {_reason(error)}"
+            warn(f"the attacker {name} failed: {_reason(error)}")
+            continue
+        if suits:
             chosen.append(name)
         elif names is None:
             skipped[name] = f"makes no sense against {config.scheme}"
         else:
             raise DeidError(f"the attacker {name!r} makes no sense against the scheme {config.scheme}: it {adversary.about}.")
     return chosen, skipped
+
+
+def _failures(name: str) -> tuple[type[Exception], ...]:
+    """Returns the errors that end an attacker alone: of ours what data can bring about, of others' any."""
+    return FAILURES if ADVERSARIES.plugin(name) is None else (Exception,)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, DeidError) else f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 class _Run:

@@ -40,7 +40,8 @@ class Truth:
         prepare, size = Deidentifier(config.with_scheme("plain")).prepare, view.records.shape[1]
         self._originals = np.stack([resize(prepare(image), size) for image in case.originals])
         ceiling = cleaned = self._originals
-        self._traced = config.scheme_class.traces
+        # Asked before the work: it may be somebody else's, and fail.
+        self._traced, self._leaks = config.scheme_class.traces, config.scheme_class.leaks(config)
         if self._traced:
             vectorize = Deidentifier(config.with_scheme("vectorized"))
             ceiling = np.stack(parallel_map(vectorize, case.originals))
@@ -122,7 +123,7 @@ class Truth:
             records={number: view.records[number] for number in shown},
             failed={**failed, **self._failed},
             traced=self._traced,
-            leaks=view.config.scheme_class.leaks(view.config),
+            leaks=self._leaks,
             unlabelled=len(self._labels) - len(known),
             unlabelled_public=sum(label < 0 for label in view.public_labels),
         )

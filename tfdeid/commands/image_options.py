@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from tfdeid.config import check_keys, load_config
-from tfdeid.data.sources import SourceConfig
+from tfdeid.data.sources import SourceConfig, references
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.key import Key
 from tfdeid.parser import Parser
@@ -19,12 +19,15 @@ def add_image_options(parser: Parser, note: str) -> None:
       parser: of the command.
       note: how --dataset stands to the command's other ways to name images.
     """
-    parser.add_argument("--dataset", help=f"a TFDS name, folder:PATH or lfw_subset ({note})")
+    parser.add_argument("--dataset", help=f"{references()} ({note})")
     parser.add_argument("--data_dir", help="TFDS data directory that --dataset is read from (default: TFDS's own)")
     parser.add_argument("--image_feature", help="feature of --dataset that holds the image (default: the one that is clear)")
     parser.add_argument("--split", help="split of --dataset (default: its first)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the draw of images (default: %(default)s)")
-    parser.add_argument("--config", help="YAML file whose sections source and deid give defaults for these options")
+    parser.add_argument(
+        "--config",
+        help="YAML file whose sections source and deid (scheme and its options among them) count where no option is given",
+    )
     parser.add_argument("--key", help="key reference (default: ~/.config/tfdeid/key, made at need)")
 
 

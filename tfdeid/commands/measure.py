@@ -58,7 +58,7 @@ def run(argv: Sequence[str], program: str) -> int:
     if measured.criterion != "sdim":
         print(f"no SDIM, which compares vector images: the scheme {config.scheme} makes none")
     space = dataclasses.replace(config, input_size=measured.best).key_space()
-    print(f"brute-force search at {measured.best}: {space}. {space.note}")
+    print(f"brute-force search at {measured.best}: {space}{'' if space.images_log2 is None else f'. {space.note}'}")
     print(measured.recommendation())
     with writing(arguments.output_dir, "output_dir"):
         paths = sweep_output.write(measured, folder, about, printed)

@@ -16,6 +16,7 @@ from tfdeid.errors import DeidError
 from tfdeid.parser import Parser
 from tfdeid.paths import local_path
 from tfdeid.preview import format_of, preview, save, write_svg
+from tfdeid.schemes import SCHEMES
 from tfdeid.terminal import import_tensorflow
 
 # Columns of a preview of a dataset.
@@ -54,7 +55,9 @@ def _parser(program: str) -> Parser:
     parser.add_argument(
         "--num_images", type=int, default=NUM_IMAGES, help="images to draw from --dataset (default: %(default)s)"
     )
-    parser.add_argument("--scheme", help=f"what the last rows show, comma-separated schemes (default: {DeidConfig.scheme})")
+    parser.add_argument(
+        "--scheme", help=f"what the last rows show, of {', '.join(SCHEMES)}, separated by commas (default: {DeidConfig.scheme})"
+    )
     parser.add_argument("--input_size", type=int, help=f"pixels a side before encryption (default: {DeidConfig.input_size})")
     parser.add_argument("--grayscale", action="store_true", help="turn colour images gray first")
     parser.add_argument("--output", default="preview.png", help="the picture (default: %(default)s)")

@@ -116,8 +116,7 @@ def write_metadata(
     ]
     info.set_splits(tfds.core.SplitDict(infos))
     name_default_config(directory.parent.parent, config)
-    staging = directory / ".metadata"
-    staging.mkdir(parents=True, exist_ok=True)
+    (staging := directory / ".metadata").mkdir(parents=True, exist_ok=True)
     info.write_to_directory(staging)
     for path in sorted(staging.iterdir(), key=lambda path: path.name == LAST_FILE):
         path.replace(directory / path.name)

@@ -80,7 +80,7 @@ def draw(figures: Figures, table: Table, path: pathlib.Path) -> None:
     canvas = Figure(figsize=(9, 5.5), layout="constrained")
     axes = canvas.subplots()
     for row in table.rows:
-        if "accuracy" in figures[row.label] and not row.parts[0].deid.scheme_class.needs_key:
+        if "accuracy" in figures[row.label] and not row.parts[0].deid.scheme_class.hides:
             level = figures[row.label]["accuracy"].mean
             axes.axhline(level, color="gray", lw=0.8, ls=":")
             axes.annotate(row.label, (0.3, level), (0, 2), _FRACTION, "offset points", fontsize=8, color="gray")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfdeid.deidentifier import DeidConfig
-from tfdeid.errors import unknown_name
+from tfdeid.errors import DeidError, unknown_name, warn
 from tfdeid.measure import measures
 from tfdeid.reproduce import paper
 from tfdeid.reproduce.parts import Attacking, Measuring, Part, Training
@@ -239,7 +239,7 @@ def _frontier(scale: Scale) -> Table:
         _attacked(scale, "negative_positive, key_scope image", "negative_positive", seeds=1, key_scope="image"),
         _attacked(scale, "block_shuffle", "block_shuffle", _NO_AUGMENTATION),
         _attacked(scale, "block_shuffle, key_scope image", "block_shuffle", _NO_AUGMENTATION, seeds=1, key_scope="image"),
-        *(_attacked(scale, name, name, _augmentation(name)) for name in SCHEMES if SCHEMES.plugin(name)),
+        *_rows_of_plugins(scale),
     )
     title = "Frontier: accuracy on CIFAR-10, and what attackers get who know the records alone, by mode and by baseline"
     columns = ("accuracy", "published", "best", "linked", "linked_trained")
@@ -256,6 +256,19 @@ def _attacked(
     whole = dataclasses.replace(deid, output_size=DeidConfig.output_size)
     attacking = Attacking(whole, scale.attacked, scale.public)
     return Row(label, (*_trainings(scale, deid, options, seeds), attacking), {})
+
+
+def _rows_of_plugins(scale: Scale) -> list[Row]:
+    """Returns a row for each scheme of another distribution, with its defaults; one that these sizes do not suit has none."""
+    rows = []
+    for name in SCHEMES:
+        if SCHEMES.plugin(name) is None:
+            continue
+        try:
+            rows.append(_attacked(scale, name, name, _augmentation(name)))
+        except DeidError as error:
+            warn(f"the scheme {name} has no row: {error}")
+    return rows
 
 
 def _augmentation(scheme: str) -> tuple[str, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from tfdeid.plugins import Registry
-from tfdeid.schemes.base import Scheme
+from tfdeid.schemes.base import CommonOptions, Scheme
 
 # Where a new scheme of ours joins. Each is imported when it is asked for: kernels are compiled only where they are used.
 SCHEMES: Registry[Scheme] = Registry(
@@ -17,4 +19,5 @@ SCHEMES: Registry[Scheme] = Registry(
         "plain": "tfdeid.schemes.plain:Plain",
     },
     Scheme,  # type: ignore[type-abstract]
+    reserved=[field.name for field in dataclasses.fields(CommonOptions)],
 )

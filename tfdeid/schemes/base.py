@@ -103,7 +103,7 @@ class Scheme(abc.ABC):
     """
 
     name: ClassVar[str]
-    """As in options and names of datasets: letters and _."""
+    """As in options and names of datasets: small letters, digits and _."""
     about: ClassVar[str]
     """What it does, in a line."""
     Options: ClassVar[type] = NoOptions
@@ -111,6 +111,8 @@ class Scheme(abc.ABC):
     needs_key: ClassVar[bool] = True
     key_scopes: ClassVar[tuple[str, ...]] = (DATASET,)
     """Which of DATASET, POOL and IMAGE it knows."""
+    hides: ClassVar[bool] = True
+    """Whether it is meant to hide anything, with a key or without; False for what others are compared with."""
     traces: ClassVar[bool] = False
     """Whether it traces images into paths and paints those."""
     takes_gray: ClassVar[bool] = True
@@ -170,9 +172,7 @@ class Scheme(abc.ABC):
         Raises:
           DeidError: the scheme doesn't take such images.
         """
-        if cls.needs_key:
-            raise NotImplementedError(f"{cls.__name__} encrypts, and has to say what its key fixes")
-        return KeySpace(None, 0, NO_KEY)
+        return KeySpace(None, 0, f"The scheme {cls.name} does not say what its key fixes." if cls.needs_key else NO_KEY)
 
     @classmethod
     def cost(cls, config: CommonOptions, num_images: int) -> str:

@@ -14,6 +14,7 @@ class Plain(Scheme):
     name = "plain"
     about = "resize only: no protection at all"
     needs_key = False
+    hides = False
 
     def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
         return resize(image, self.config.output_size)

@@ -96,6 +96,9 @@ class TrainOptions:
         return min(scheduled, self.epochs or scheduled)
 
 
+_NAMES = [field.name for field in dataclasses.fields(TrainOptions) if field.name != "options"]
+
+
 @dataclasses.dataclass(frozen=True, init=False)
 class TrainConfig(TrainOptions):
     """How a network is trained: `TrainConfig(model="small", batch_size=16)`.
@@ -113,8 +116,7 @@ class TrainConfig(TrainOptions):
     CHOICE: ClassVar = ("method", METHODS)
 
     def __init__(self, *common: Any, **options: Any):
-        names = [field.name for field in dataclasses.fields(TrainOptions) if field.name != "options"]
-        super().__init__(*common, **{name: options.pop(name) for name in names if name in options})
+        super().__init__(*common, **{name: options.pop(name) for name in _NAMES if name in options})
         given = options.pop("options", None)
         own = {} if given is None else {field.name: getattr(given, field.name) for field in dataclasses.fields(given)}
         object.__setattr__(self, "options", self._own_options({**own, **options}))
@@ -125,7 +127,7 @@ class TrainConfig(TrainOptions):
         known = {field.name for field in dataclasses.fields(options)}
         for name, value in given.items():
             if name not in known:
-                raise METHODS.no_option(name, self.method, value)
+                raise METHODS.no_option(name, self.method, value, [*_NAMES, *known])
         return options(**given)
 
     def __getattr__(self, name: str) -> Any:

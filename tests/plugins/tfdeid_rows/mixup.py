@@ -19,8 +19,8 @@ class Options:
     """Share of the other image in a blend, at most: in [0, 0.5]."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.largest_share <= 0.5:
-            raise DeidError(f"largest_share must be in [0, 0.5], largest_share was {self.largest_share}.")
+        if not isinstance(self.largest_share, int | float) or not 0 <= self.largest_share <= 0.5:
+            raise DeidError(f"largest_share must be in [0, 0.5], largest_share was {self.largest_share!r}.")
 
 
 class Mixup(Method):

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from tfdeid.schemes.base import DATASET, IMAGE, IMAGES_NOT_KEYS, CommonOptions, DeidError, KeySpace, PixelScheme
+from tfdeid.schemes.base import DATASET, IMAGE, IMAGES_NOT_KEYS, CommonOptions, DeidError, KeySpace, PixelScheme, check_whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +21,7 @@ class Options:
     """Rows that are shifted together."""
 
     def __post_init__(self) -> None:
-        if self.rows < 1:
-            raise DeidError(f"rows must be at least 1, rows was {self.rows}.")
+        check_whole("rows", self.rows, 1, 4096)
 
 
 class RowShift(PixelScheme):

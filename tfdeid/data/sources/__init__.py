@@ -5,7 +5,17 @@
 
 from tfdeid.data.sources.base import Example, Store
 from tfdeid.data.sources.config import SourceConfig
-from tfdeid.data.sources.registry import SOURCES, absolute_dataset, store_class
+from tfdeid.data.sources.registry import SOURCES, absolute_dataset, references, store_class
 from tfdeid.data.sources.source import Source, open_source
 
-__all__ = ["SOURCES", "Example", "Source", "SourceConfig", "Store", "absolute_dataset", "open_source", "store_class"]
+__all__ = [
+    "SOURCES",
+    "Example",
+    "Source",
+    "SourceConfig",
+    "Store",
+    "absolute_dataset",
+    "open_source",
+    "references",
+    "store_class",
+]

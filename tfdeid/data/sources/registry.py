@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfdeid.data.sources.base import Store
+from tfdeid.errors import DeidError
 from tfdeid.plugins import Registry
 
 SOURCES: Registry[Store] = Registry(
@@ -24,11 +25,23 @@ def store_class(reference: str) -> tuple[type[Store], str]:
 
     `NAME:REST` means the store of that name if it takes an argument, `NAME` alone if it takes none. All else is a dataset of
     TFDS, whose references may hold a colon too; `tfds:REFERENCE` is one whatever other stores there are.
+
+    Raises:
+      DeidError: a plug-in's store needs an argument and gets none.
     """
     name, colon, rest = reference.partition(":")
     if name in SOURCES and bool(SOURCES[name].argument) == bool(colon):
         return SOURCES[name], rest
+    if SOURCES.plugin(name) and not colon:
+        raise DeidError(f"the source {name!r} is asked for as {name}:{SOURCES[name].argument}. A TFDS dataset is tfds:{name}.")
     return SOURCES[_OTHERS], reference
+
+
+def references() -> str:
+    """Returns what `--dataset` takes, for help texts."""
+    ours = "a TFDS name[/config][:version], folder:PATH with a subfolder a class, or lfw_subset (200 small bundled images)"
+    others = [f"{name}:{SOURCES[name].argument}".rstrip(":") for name in SOURCES if SOURCES.plugin(name)]
+    return f"{ours}; of plug-ins {', '.join(others)}" if others else ours
 
 
 def absolute_dataset(dataset: str, data_dir: str | None = None) -> str:

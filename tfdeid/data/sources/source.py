@@ -123,9 +123,20 @@ class Source:
 
     def _relabelled(self, examples: Iterator[Example]) -> Iterator[Example]:
         if self._store.label_names is None or len(self._classes) == len(self._store.label_names):
-            return examples
+            return self._checked(examples)
         new_labels = {old: new for new, old in enumerate(self._classes)}
         return (Example(e.image, new_labels[e.label], e.source_id, e.index) for e in examples if e.label is not None)
+
+    def _checked(self, examples: Iterator[Example]) -> Iterator[Example]:
+        """Yields examples as they are; raises DeidError for a label that is none of a class."""
+        count = self.num_classes
+        for example in examples:
+            if example.label is not None and count is not None and not -1 <= example.label < count:
+                raise DeidError(
+                    f"a label of {self.name} must be in [0, {count - 1}], or -1 where it is not known; "
+                    f"example {example.index}, id {example.source_id!r}, has {example.label}."
+                )
+            yield example
 
 
 def open_source(config: SourceConfig, label_names: Sequence[str] | None = None) -> Source:
@@ -142,7 +153,10 @@ def open_source(config: SourceConfig, label_names: Sequence[str] | None = None) 
     for name in ("image_feature", "label_feature"):
         if getattr(config, name) is not None and not store.has_features:
             raise DeidError(f"{name} is for TFDS datasets, and {config.dataset} has no features. Leave it out.")
-    return Source(store.open(rest, config, label_names), config)
+    opened = store.open(rest, config, label_names)
+    if not any(opened.sizes.values()):
+        raise DeidError(f"{config.dataset} has no images.")
+    return Source(opened, config)
 
 
 def _plain_name(name: str) -> str:
