@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import apache_beam as beam
+import apache_beam
 from apache_beam.metrics import Metrics
 
 from beam import shards
@@ -13,7 +13,7 @@ from beam.job import Job, ShardTask
 NAMESPACE = "tfdeid"
 
 
-class WriteShard(beam.DoFn):
+class WriteShard(apache_beam.DoFn):
     """Makes one shard. Images go from source to disk within the worker; the runner carries the counts."""
 
     def __init__(self, job: Job):
@@ -29,7 +29,7 @@ class WriteShard(beam.DoFn):
         yield report.written
 
 
-class FinishDataset(beam.DoFn):
+class FinishDataset(apache_beam.DoFn):
     """Writes the metadata after the last shard."""
 
     def __init__(self, job: Job, tasks: list[ShardTask], max_failed_ratio: float):
@@ -41,7 +41,9 @@ class FinishDataset(beam.DoFn):
         yield shards.finish_dataset(self._job, self._tasks, self._max_failed_ratio)
 
 
-def build(pipeline: beam.Pipeline, job: Job, tasks: list[ShardTask], todo: list[ShardTask], max_failed_ratio: float) -> None:
+def build(
+    pipeline: apache_beam.Pipeline, job: Job, tasks: list[ShardTask], todo: list[ShardTask], max_failed_ratio: float
+) -> None:
     """Adds the steps to a pipeline.
 
     Args:
@@ -53,10 +55,10 @@ def build(pipeline: beam.Pipeline, job: Job, tasks: list[ShardTask], todo: list[
     """
     (
         pipeline
-        | "ShardTasks" >> beam.Create(todo)
-        | "SpreadOverWorkers" >> beam.Reshuffle()
-        | "WriteShard" >> beam.ParDo(WriteShard(job))
+        | "ShardTasks" >> apache_beam.Create(todo)
+        | "SpreadOverWorkers" >> apache_beam.Reshuffle()
+        | "WriteShard" >> apache_beam.ParDo(WriteShard(job))
         # Also when no shard is left to do, the count yields one element, and with it the last step runs.
-        | "AwaitAllShards" >> beam.CombineGlobally(sum)
-        | "FinishDataset" >> beam.ParDo(FinishDataset(job, tasks, max_failed_ratio))
+        | "AwaitAllShards" >> apache_beam.CombineGlobally(sum)
+        | "FinishDataset" >> apache_beam.ParDo(FinishDataset(job, tasks, max_failed_ratio))
     )

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator
 from typing import Any
 
-import apache_beam as beam
+import apache_beam
 
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
@@ -15,14 +15,14 @@ from tfdeid.key import Key
 from tfdeid.schemes.base import ids_for
 
 
-class Deidentify(beam.PTransform):
+class Deidentify(apache_beam.PTransform):
     """De-identifies a PCollection of images.
 
     Elements are images, as arrays (uint8 or floats in [0, 1]; [H, W, 3], [H, W, 1] or [H, W]) or as the bytes of a file, or
     dictionaries that hold one under `image_key`. The same come out with uint8[S, S, C] in the image's place.
 
     An image that can't be de-identified raises DeidError. To route such elements elsewhere, use the DoFn:
-    `beam.ParDo(DeidentifyFn(config, key)).with_exception_handling()`.
+    `apache_beam.ParDo(DeidentifyFn(config, key)).with_exception_handling()`.
 
     Elements carry no ids, so a configuration that `needs_ids` (with another `key_scope` than "dataset", say) is a DeidError.
 
@@ -37,11 +37,11 @@ class Deidentify(beam.PTransform):
         super().__init__()
         self._fn = DeidentifyFn(config, key, image_key)
 
-    def expand(self, images: beam.PCollection) -> beam.PCollection:
-        return images | "DeidentifyImage" >> beam.ParDo(self._fn)
+    def expand(self, images: apache_beam.PCollection) -> apache_beam.PCollection:
+        return images | "DeidentifyImage" >> apache_beam.ParDo(self._fn)
 
 
-class DeidentifyFn(beam.DoFn):
+class DeidentifyFn(apache_beam.DoFn):
     """The step of `Deidentify`, with the same arguments."""
 
     def __init__(self, config: DeidConfig, key: str | None = None, image_key: str = "image"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 
-import apache_beam as beam
+import apache_beam
 import numpy as np
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
@@ -45,8 +45,8 @@ ELEMENTS = [IMAGE, IMAGE / 255, png(IMAGE), {"picture": IMAGE, "label": 7}, {"pi
 @pytest.mark.parametrize("element", ELEMENTS)
 def test_arrays_files_and_dictionaries(element, key_path):
     expected = Deidentifier(CONFIG, Key.load(key_path))(IMAGE)
-    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        images = pipeline | beam.Create([element]) | Deidentify(CONFIG, str(key_path), image_key="picture")
+    with apache_beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        images = pipeline | apache_beam.Create([element]) | Deidentify(CONFIG, str(key_path), image_key="picture")
         assert_that(images, equals(expected))
 
 
@@ -71,8 +71,8 @@ def test_options_that_need_ids_are_named(key_path):
 
 
 def test_failures_can_be_routed_elsewhere(key_path):
-    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        step = beam.ParDo(DeidentifyFn(CONFIG, str(key_path))).with_exception_handling()
-        good, bad = pipeline | beam.Create([IMAGE, b"no image"]) | step
+    with apache_beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        step = apache_beam.ParDo(DeidentifyFn(CONFIG, str(key_path))).with_exception_handling()
+        good, bad = pipeline | apache_beam.Create([IMAGE, b"no image"]) | step
         assert_that(good, equals(Deidentifier(CONFIG, Key.load(key_path))(IMAGE)), label="good")
         assert_that(bad, is_the_one_that_failed, label="bad")

@@ -17,7 +17,7 @@ import threading
 import traceback
 from collections.abc import Iterable, Iterator
 
-import apache_beam as beam
+import apache_beam
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -168,7 +168,7 @@ def test_a_run_with_a_corrupt_image_sends_and_leaves_no_secret(place, tmp_path, 
         pixels = np.random.RandomState(k).randint(0, 256, (20, 20, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / "scans" / "a" / f"{k}.png")
     (tmp_path / "scans" / "a" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
-    sent, run = {}, beam.Pipeline.run
+    sent, run = {}, apache_beam.Pipeline.run
 
     def spy(self, *arguments):
         sent["proto"] = self.to_runner_api().SerializeToString()
@@ -176,7 +176,7 @@ def test_a_run_with_a_corrupt_image_sends_and_leaves_no_secret(place, tmp_path, 
         sent["options"] = repr(self._options.get_all_options()) + repr(vars(self._options))
         return run(self, *arguments)
 
-    monkeypatch.setattr(beam.Pipeline, "run", spy)
+    monkeypatch.setattr(apache_beam.Pipeline, "run", spy)
     monkeypatch.setenv("TFDEID_KEY", place.key_path.read_text())
     options = ("--runner=FnApiRunner", f"--output_dir={tmp_path / 'out'}", "--key=env:TFDEID_KEY", *SMALL)
     assert deid.run([f"--dataset=folder:{tmp_path / 'scans'}", *options]) == 1
