@@ -254,7 +254,9 @@ def test_help_that_is_not_read_to_its_end():
 
 
 def test_an_interruption_is_one_line():
+    # Of a shell's background jobs it may be switched off.
     code = "import os, signal, sys; from tfdeid.terminal import run_command\n"
+    code += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     code += f"sys.exit(run_command('p', lambda: os.kill(os.getpid(), {int(signal.SIGINT)})))"
     done = run(code)
     assert (done.returncode, done.stderr) == (130, "p: interrupted.\n")

@@ -11,6 +11,8 @@ from packaging.specifiers import SpecifierSet
 
 from beam import options
 from tests.conftest import ROOT
+from tfdeid.schemes import SCHEMES
+from tfdeid.schemes.base import defaults
 
 TEMPLATE = json.loads((ROOT / "dataflow" / "metadata.json").read_text())
 PARAMETERS = {parameter["name"]: parameter for parameter in TEMPLATE["parameters"]}
@@ -37,7 +39,7 @@ EXAMPLES = {
     "limit": (["1", "100"], ["0", "-1", "1.5"]),
     "config": (["imagenet139_structural.yaml"], ["gs://b/c.yaml", "x.yml"]),
     "name": (["scans", "scans_2"], ["Scans", "2", "a-b"]),
-    "scheme": (["structural", "plain"], ["structurl", "structural,plain"]),
+    "scheme": (["structural", "plain"], ["Structural", "structural,plain"]),
     "input_size": (["50"], ["0", "x"]),
     "output_size": (["224"], ["", "224x224"]),
     "preset": (["default", "posterized2"], ["Default", "a b"]),
@@ -76,6 +78,8 @@ def test_the_program_takes_all_of_them():
     for name, value in [(name, value) for name, (good, _) in EXAMPLES.items() if name != "config" for value in good]:
         together = {"scheme": "negative_positive", "grayscale": "false"} if value == "image" else {}
         given = first | together | {name: value}
+        others = defaults(SCHEMES["structural"]).keys() - defaults(SCHEMES[given["scheme"]]).keys()
+        given = {key: text for key, text in given.items() if key not in others}
         run, source, deid, rest = options.parse([f"--{key}={text}" for key, text in given.items()])
         taken = {**vars(deid), **vars(source), **vars(run)}
         if name not in ("sdk_container_image", "number_of_worker_harness_threads", "autoscaling_algorithm"):

@@ -116,7 +116,7 @@ def test_an_image_is_stretched_after_encryption():
 def test_gray_is_refused_with_the_papers_reason():
     with pytest.raises(DeidError, match="takes colour images only, of three channels"):
         Deidentifier(DeidConfig("negative_positive", 16, 16), KEY)(image_of(16)[..., :1])
-    with pytest.raises(DeidError, match="takes colour images only, of three channels"):
+    with pytest.raises(DeidError, match="grayscale is not for the scheme 'negative_positive', which takes colour images only"):
         DeidConfig("negative_positive", grayscale=True)
 
 

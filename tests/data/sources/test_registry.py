@@ -90,7 +90,10 @@ def test_a_reference_leads_to_its_store(reference, store, rest):
 
 def test_references_of_other_people_s_stores(stores):
     assert store_class("disks:5") == (Disks, "5") and store_class("stripes") == (Stripes, "")
-    assert store_class("disks") == (TfdsStore, "disks") and store_class("stripes:1.0.0") == (TfdsStore, "stripes:1.0.0")
+    assert store_class("tfds:disks") == (TfdsStore, "disks") and store_class("stripes:1.0.0") == (TfdsStore, "stripes:1.0.0")
+    assert store_class("folder") == (TfdsStore, "folder")
+    with pytest.raises(DeidError, match="'disks' is asked for as disks:COUNT. A TFDS dataset is tfds:disks."):
+        store_class("disks")
     assert list(SOURCES) == ["lfw_subset", "folder", "tfds", "disks", "stripes"]
 
 
