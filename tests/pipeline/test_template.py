@@ -81,7 +81,7 @@ def test_the_program_takes_all_of_them():
         others = defaults(SCHEMES["structural"]).keys() - defaults(SCHEMES[given["scheme"]]).keys()
         given = {key: text for key, text in given.items() if key not in others}
         run, source, deid, rest = options.parse([f"--{key}={text}" for key, text in given.items()])
-        taken = {**vars(deid), **vars(source), **vars(run)}
+        taken = {**deid.to_dict(), **vars(source), **vars(run)}
         if name not in ("sdk_container_image", "number_of_worker_harness_threads", "autoscaling_algorithm"):
             assert str(taken[name]).lower() == value.lower() or float(taken[name]) == float(value)
             assert not [option for option in rest if option.startswith(f"--{name}=")]
