@@ -10,7 +10,7 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from beam.job import FILE_FORMATS
-from tfdeid.data.sources import SOURCES, SourceConfig
+from tfdeid.data.sources import SourceConfig, plugin_references
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.options import add_section, read_sections, section_of, unknown_argument
@@ -99,7 +99,7 @@ def parse(
 
     parser = Parser(program, "De-identify an image dataset and write it as a TFDS dataset.", _EXAMPLES, DataclassHelp)
     parser.add_arguments(RunOptions, dest="run", default=RunOptions(**shared))
-    parser.epilog = f"{_sources_of_others()}{parser.epilog}"
+    parser.lists.append(_sources_of_others)
     add_section(parser, "deid", DeidConfig, sections["deid"])
     parsed, rest = parser.parse_known_args(argv)
     run: RunOptions = parsed.run
@@ -112,13 +112,8 @@ def parse(
 
 def _sources_of_others() -> str:
     """Returns lines on what `--dataset` takes beside what its help says."""
-    others = {name: SOURCES.plugin(name) for name in SOURCES}
-    lines = [
-        f"  {':'.join(filter(None, (name, SOURCES[name].argument)))}  (plug-in {plugin})"
-        for name, plugin in others.items()
-        if plugin
-    ]
-    return "\n".join(["further sources, for --dataset:", *lines, "", ""]) if lines else ""
+    lines = [f"  {reference}  (plug-in {plugin})" for reference, plugin in plugin_references().items()]
+    return "\n".join(["further sources, for --dataset:", *lines]) if lines else ""
 
 
 def _check_beam_options(rest: list[str], ours: Parser, sections: dict[str, dict[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from tfdeid.checks import check_flag, check_known, check_whole
 from tfdeid.errors import DeidError
 from tfdeid.image import resize, to_grayscale, to_uint8
 from tfdeid.key import Key
+from tfdeid.plugins import values_of
 from tfdeid.schemes import SCHEMES
 from tfdeid.schemes.base import ALGORITHM_VERSION, DATASET, IMAGE, POOL, CommonOptions, Scheme, defaults
 from tfdeid.schemes.key_space import KeySpace
@@ -76,9 +77,10 @@ class DeidConfig(CommonOptions):
         values = {"scheme": scheme, "input_size": input_size, "output_size": output_size}
         for name in ("grayscale", "key_scope", "algorithm_version"):
             values[name] = options.pop(name, getattr(CommonOptions, name))
-        given = options.pop("options", None)
-        own = {} if given is None else {field.name: getattr(given, field.name) for field in dataclasses.fields(given)}
-        values["options"] = _own_options(SCHEMES[scheme], {**own, **options})
+        given, known = {**values_of(options.pop("options", None)), **options}, defaults(SCHEMES[scheme])
+        # An option that only other schemes have may be given at its default, which says nothing.
+        own = {name: value for name, value in given.items() if name in known or value != _FIRST_OPTIONS.get(name, ...)}
+        values["options"] = SCHEMES.make_options(scheme, own, known)
         for name, value in values.items():
             object.__setattr__(self, name, value)
         self._check()
@@ -250,21 +252,6 @@ def usual_options(scheme: str) -> dict[str, Any]:
       DeidError: there is no such scheme.
     """
     return {**_FIRST_OPTIONS, **defaults(SCHEMES[scheme]), "scheme": scheme}
-
-
-def _own_options(scheme: type[Scheme], given: Mapping[str, Any]) -> Any:
-    """Returns a scheme's options of some values.
-
-    An option that other schemes alone have may be given at their default, which says nothing.
-
-    Raises:
-      DeidError: an option is unknown or another scheme's, or a value is out of its bounds.
-    """
-    known = {field.name for field in dataclasses.fields(scheme.Options)}
-    for name, value in given.items():
-        if name not in known and not (name in _FIRST_OPTIONS and value == _FIRST_OPTIONS[name]):
-            raise SCHEMES.no_option(name, scheme.name, value, defaults(scheme))
-    return scheme.Options(**{name: value for name, value in given.items() if name in known})
 
 
 class Deidentifier:

@@ -48,11 +48,3 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> DeidError:
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     return DeidError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(known)}.")
-
-
-def duration(seconds: float) -> str:
-    """Returns a time as people say it: in hours, minutes or seconds."""
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:,.0f} {unit}"
-    return f"{seconds:.1f} s"

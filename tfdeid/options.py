@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -49,7 +50,7 @@ def add_section(parser: Parser, name: str, filled: Any, values: Mapping[str, Any
         for option, value in left.items():
             raise DeidError(f"in the file of --config: {registry.no_option(option, chosen, value)}")
         parser.headings[f"{name}_1"] = f"options of the {registry.kind} {chosen}"
-        parser.epilog = f"{_list(filled)}\n\n{parser.epilog}"
+        parser.lists.append(functools.partial(_list, filled))
 
 
 def section_of(parsed: argparse.Namespace, name: str, filled: type) -> Any:

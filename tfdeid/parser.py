@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 import simple_parsing
@@ -51,13 +51,19 @@ class Parser(simple_parsing.ArgumentParser):
         )
         self._owners: dict[str, Any] = {}
         self.headings: dict[str, str] = {}  # Of groups of options from dataclasses, by their destination.
+        # Texts above the epilog, made where help is shown: to list schemes, all of them have to be imported.
+        self.lists: list[Callable[[], str]] = []
 
     def format_help(self) -> str:
         self._preprocessing()  # Makes the groups.
         for group in self._action_groups:
             if made := re.fullmatch(r"\w+ \['(\w+)'\]", group.title or ""):
                 group.title = self.headings.get(made[1], made[1])
-        return super().format_help()
+        epilog, self.epilog = self.epilog, "\n\n".join([*filter(None, (text() for text in self.lists)), self.epilog or ""])
+        try:
+            return super().format_help()
+        finally:
+            self.epilog = epilog
 
     def add_arguments(self, dataclass: Any, *arguments: Any, **options: Any) -> Any:
         """Adds options from a dataclass.

@@ -82,6 +82,24 @@ class Registry(Generic[T]):
         """Returns the names of the classes whose `Options` have an option."""
         return [name for name in self if option in _options_of(self[name])]
 
+    def make_options(self, chosen: str, values: Mapping[str, Any], common: Collection[str]) -> Any:
+        """Returns the options of a class.
+
+        Args:
+          chosen: the name of the class.
+          values: by name.
+          common: the names of options that all have, for messages.
+
+        Raises:
+          DeidError: an option is unknown or another class's, or a value is out of its bounds.
+        """
+        made: Any = self[chosen]  # Not every registry's classes have options.
+        own = _options_of(made)
+        for name in values:
+            if name not in own:
+                raise self.no_option(name, chosen, values[name], {*common, *own})
+        return made.Options(**values)
+
     def no_option(self, option: str, chosen: str, value: Any = None, known: Collection[str] = ()) -> DeidError:
         """Returns the error for an option that a class's `Options` lack: it is another's, or nobody's.
 
@@ -153,6 +171,11 @@ class Registry(Generic[T]):
         if taken := [field.name for field in fields if field.name in self._reserved]:
             return f"options of {entry.value} are called like those of all: {', '.join(taken)}"
         return ""
+
+
+def values_of(options: Any) -> dict[str, Any]:
+    """Returns the values of options by name; {} for None."""
+    return {} if options is None else {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
 
 
 def _options_of(chosen: Any) -> list[str]:

@@ -8,6 +8,8 @@ import importlib.metadata
 import json
 import pathlib
 import shlex
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from PIL import Image
 import tfdeid
 from tests.conftest import absent
 from tfdeid import DeidConfig, Deidentifier, DeidError, Key
+from tfdeid.attack.engine import choose
 from tfdeid.cli import main
 from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.reproduce import table_output
@@ -192,7 +195,11 @@ def test_attack(folder, capsys):
     assert linked["row_means"] > 0.9
 
 
-def test_attack_runs_them_unasked(folder, capsys):
+def test_attackers_are_run_unasked_where_they_suit(folder, capsys):
+    chosen, skipped = choose(None, DeidConfig("row_shift", 24))
+    assert {"row_alignment", "row_means", "key_known", "hog"} <= set(chosen)
+    assert skipped["quantile"] == "makes no sense against row_shift"
+    assert not {"row_alignment", "row_means"} & set(choose(None, DeidConfig())[0])
     options = ["--dataset", NAME, "--data_dir", str(folder), "--originals", "shapes:100", "--key", str(folder / "key")]
     assert main(["attack", *options, "--attackers", "row_alignment,quantile", "--output_dir", str(folder / "no")]) == 2
     assert "the attacker 'quantile' makes no sense against the scheme row_shift" in capsys.readouterr().err
@@ -221,5 +228,7 @@ def test_the_frontier_has_a_row_for_each_scheme(folder, shared_tfds):
 
 def test_commands_that_are_shown_work_when_they_are_pasted(folder, capsys):
     assert deid(folder) == 0
-    shown = capsys.readouterr().out.splitlines()[-1]
-    assert shlex.split(shown)
+    shown = shlex.split(capsys.readouterr().out.splitlines()[-1].removeprefix("read it with: "))
+    assert shown[:2] == ["python", "-c"]
+    done = subprocess.run([sys.executable, *shown[1:]], capture_output=True, text=True)
+    assert done.returncode == 0 and "48, 48, 3" in done.stdout, done.stderr

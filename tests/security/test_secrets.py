@@ -1,26 +1,17 @@
-"""Neither the key nor its warp table is in anything that a run shows, sends or leaves; ids tell nothing without the key."""
+"""Neither the key nor its warp table is in anything that a run shows, sends or leaves."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import hmac
 import io
-import itertools
 import os
-import pathlib
 import pickle
 import stat
-import subprocess
-import sys
-import threading
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import apache_beam
 import numpy as np
 import pytest
-import tensorflow as tf
 from apache_beam.internal import pickler
 from apache_beam.options.pipeline_options import PipelineOptions
 from PIL import Image
@@ -28,119 +19,16 @@ from PIL import Image
 from beam import deid, shards
 from beam.pipeline import FinishDataset, WriteShard
 from beam.transforms import DeidentifyFn
-from tests.conftest import ROOT
 from tests.security.forms import Secrets
+from tests.security.place import SMALL, Place, check, is_shard, parts_of_records, stored_ids
 from tfdeid import DeidConfig, Deidentifier, DeidError, Key
-from tfdeid.data.sources import SourceConfig, open_source
-from tfdeid.image import decode_image, to_grayscale
+from tfdeid.data.sources import open_source
+from tfdeid.image import to_grayscale
 from tfdeid.schemes.keystream import KeyStream
 from tfdeid.schemes.structural import PositionOPE, vectorize
 from tfdeid.schemes.structural.scheme import Structural
 
-SMALL = ("--input_size=24", "--output_size=64", "--limit=6", "--num_shards=2")
 _UNPICKLED = ("pickle", "a PositionOPE holds the key's table and is never pickled")
-HOMES = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "TMPDIR")
-
-
-@dataclasses.dataclass
-class Place:
-    """Where a run has its home, its temporary files and its output."""
-
-    root: pathlib.Path
-
-    def __post_init__(self):
-        for name in (*HOMES, "out"):
-            (self.root / name).mkdir()
-        self.key_path = self.root / "XDG_CONFIG_HOME" / "tfdeid" / "key"
-
-    def environment(self) -> dict[str, str]:
-        # Compiled kernels may be shared: they are made of the package's source alone.
-        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        return {**{name: str(self.root / name) for name in HOMES}, "XDG_CACHE_HOME": cache}
-
-    def files(self) -> dict[str, bytes]:
-        """Returns the content of all files but the key's own, among them the records of the shards."""
-        paths = [path for path in self.root.rglob("*") if path.is_file() and path != self.key_path]
-        found = {str(path.relative_to(self.root)): path.read_bytes() for path in paths}
-        for path in paths:
-            if is_shard(path):
-                found |= {f"{path.name}, record {k}": part for k, part in enumerate(parts_of_records(path))}
-        return found
-
-
-def is_shard(path: pathlib.Path) -> bool:
-    return ".tfrecord-" in path.name and path.suffix != ".json"
-
-
-def records(path: pathlib.Path) -> list[bytes]:
-    return list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
-
-
-def parts_of_records(path: pathlib.Path) -> Iterator[bytes]:
-    for record in records(path):
-        yield record
-        yield decode_image(tf.train.Example.FromString(record).features.feature["image"].bytes_list.value[0]).tobytes()
-
-
-class Watcher(threading.Thread):
-    """Keeps a copy of what lies in folders only for a while."""
-
-    def __init__(self, *folders: pathlib.Path):
-        super().__init__(daemon=True)
-        self._folders, self._done, self.seen = folders, threading.Event(), {}
-
-    def run(self):
-        while not self._done.wait(0.02):
-            for path in itertools.chain(*(folder.rglob("*") for folder in self._folders)):
-                try:
-                    if path.is_file():
-                        self.seen[f"once in {path}"] = path.read_bytes()
-                except OSError:
-                    continue
-
-    def stop(self):
-        self._done.set()
-        self.join()
-
-
-def check(secrets: Secrets, artefacts: dict[str, bytes | str]) -> None:
-    """Fails if a secret, or an encrypted vector document, is in any of the artefacts."""
-    for name, content in artefacts.items():
-        data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
-        assert not (found := secrets.found_in(data)), (name, found)
-        assert b"<path" not in data and b"<svg" not in data, name
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch) -> Place:
-    """Returns a home of its own, with a fresh key, for runs in this process."""
-    place = Place(tmp_path)
-    for name, value in place.environment().items():
-        monkeypatch.setenv(name, value)
-    Key.generate().save(place.key_path)
-    return place
-
-
-@pytest.fixture(scope="module")
-def two_workers(tmp_path_factory) -> tuple[Place, dict[str, bytes]]:
-    """Runs the main job, which makes its own key, in two worker processes; returns all that it showed and left."""
-    place = Place(tmp_path_factory.mktemp("two_workers"))
-    workers = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
-    command = [
-        sys.executable,
-        "-m",
-        "beam.deid",
-        "--runner=FnApiRunner",
-        f"--output_dir={place.root / 'out'}",
-        *SMALL,
-        *workers,
-    ]
-    watcher = Watcher(place.root / "TMPDIR", place.root / "out", place.root / "XDG_STATE_HOME")
-    watcher.start()
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **place.environment()}, capture_output=True)
-    watcher.stop()
-    assert done.returncode == 0, done.stderr
-    return place, {"stdout": done.stdout, "stderr": done.stderr, **watcher.seen, **place.files()}
 
 
 def test_a_run_with_two_workers_shows_and_leaves_no_secret(two_workers):
@@ -357,55 +245,6 @@ def test_a_shard_is_for_its_owner_alone_until_it_is_whole(tmp_path, monkeypatch,
 
 
 # Record ids.
-
-
-def unkeyed(source_id: str, index: int, split: str, name: str, fingerprint: str) -> Iterator[str]:
-    """Yields what somebody could compute of a source's example without the key: hashes, and HMACs under what is public."""
-    for named, separator in itertools.product((source_id, str(index)), ("", "/", ":", "_", "-", "|", ",", " ", "\0", "\n")):
-        for parts in ((named,), (split, named), (name, named), (name, split, named), ("tfdeid", name, split, named)):
-            yield from digests(separator.join(parts).encode(), fingerprint)
-    lengths = b"".join(len(part).to_bytes(8, "big") + part.encode() for part in (name, split, source_id))
-    yield from digests(lengths, fingerprint)
-
-
-def digests(message: bytes, fingerprint: str) -> Iterator[str]:
-    for kind in ("md5", "sha1", "sha256", "sha512", "blake2b", "sha3_256"):
-        yield hashlib.new(kind, message).hexdigest()
-        for key in (b"", b"tfdeid", fingerprint.encode(), bytes.fromhex(fingerprint)):
-            yield hmac.new(key, message, kind).hexdigest()
-
-
-def ids_of(key: Key, limit: int = 6) -> dict[str, tuple[str, int, str]]:
-    """Returns record id -> (source id, index, split) of the sample's first examples."""
-    source = open_source(SourceConfig(limit=limit))
-    examples = ((split, e) for split, size in source.splits.items() for e in source.read(split, 0, size))
-    record_id = source.record_ids(key, 2)
-    return {record_id(split, e): (e.source_id, e.index, split) for split, e in examples}
-
-
-def stored_ids(place: Place) -> set[str]:
-    files = filter(is_shard, (place.root / "out").rglob("*"))
-    examples = [tf.train.Example.FromString(record) for path in files for record in records(path)]
-    return {example.features.feature["id"].bytes_list.value[0].decode() for example in examples}
-
-
-def test_ids_are_128_bits_that_only_the_key_links_to_the_source(two_workers):
-    place, _ = two_workers
-    key = Key.load(place.key_path)
-    found = stored_ids(place)
-    assert found == set(ids_of(key)) and len(found) == 12
-    assert all(len(name) == 32 and int(name, 16) >= 0 and name == name.lower() for name in found)
-    for source_id, index, split in ids_of(key).values():
-        for guess in unkeyed(source_id, index, split, "lfw_subset", key.fingerprint):
-            assert not {name for name in found if name in guess}
-
-
-def test_ids_under_two_keys_share_nothing():
-    a, b = (set(ids_of(Key.generate(), limit=100)) for _ in range(2))
-    assert len(a) == len(b) == 140 and not a & b
-    # 8 digits in common at the same or another place would be no accident.
-    pieces = [{name[k : k + 8] for name in ids for k in range(25)} for ids in (a, b)]
-    assert len(pieces[0] & pieces[1]) <= 1
 
 
 def test_the_search_finds_what_a_leak_would_leave(two_workers):

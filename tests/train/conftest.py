@@ -13,6 +13,21 @@ from tfdeid.train.trainer import train
 
 QUICK = {"model": "small", "batch_size": 16, "schedule": "2 x 1e-3, 1 x 1e-4"}
 
+# A program that trains on two devices, which it makes of this machine's processor; `trainers[0]` is what has trained.
+ON_TWO_DEVICES = """
+import sys
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from tfdeid.train import trainer
+from tfdeid.train.__main__ import run
+
+trainers = []
+original = trainer._Trainer.run
+trainer._Trainer.run = lambda self: (trainers.append(self), original(self))[1]
+run(sys.argv[1:])
+"""
+
 
 @pytest.fixture(scope="session")
 def faces_config(faces) -> DataConfig:

@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import ROOT
+from tests.train.conftest import ON_TWO_DEVICES
 
 
 def start(*options: object, program: str = "", **environment: str) -> subprocess.Popen:
@@ -66,19 +67,11 @@ def test_a_run_that_is_killed_ends_with_the_weights_of_one_that_is_not(arguments
 
 
 # Two devices of one machine: gradients are summed, and both copies of every variable are the same at the end.
-MIRRORED = """
-import sys
-import numpy as np, tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+MIRRORED = (
+    ON_TWO_DEVICES
+    + """
 import keras
-from tfdeid.train import trainer
-from tfdeid.train.__main__ import run
-
-trainers = []
-original = trainer._Trainer.run
-trainer._Trainer.run = lambda self: (trainers.append(self), original(self))[1]
-run(sys.argv[1:])
+import numpy as np
 for variable in trainers[0]._model.variables:
     if variable.dtype != "float32":
         continue
@@ -98,6 +91,7 @@ def step():
 strategy.run(step)
 assert [float(copy[0]) for copy in weight.value.values] == [7.0, 7.0], weight.value
 """
+)
 
 
 def test_two_devices_of_one_machine(arguments, tmp_path):

@@ -22,7 +22,6 @@ from tfdeid.schemes.key_space import IMAGES_NOT_KEYS, NO_KEY, KeySpace
 
 # All that a file with a scheme needs.
 __all__ = [
-    "ALGORITHM_VERSION",
     "DATASET",
     "IMAGE",
     "IMAGES_NOT_KEYS",
@@ -38,8 +37,6 @@ __all__ = [
     "check_flag",
     "check_known",
     "check_whole",
-    "defaults",
-    "ids_for",
     "resize",
 ]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tfdeid.config import number
 from tfdeid.errors import DeidError, unknown_name
+from tfdeid.plugins import values_of
 from tfdeid.train.methods import METHODS, STANDARD
 
 OPTIMIZERS = ("rmsprop", "adam")
@@ -117,18 +117,8 @@ class TrainConfig(TrainOptions):
 
     def __init__(self, *common: Any, **options: Any):
         super().__init__(*common, **{name: options.pop(name) for name in _NAMES if name in options})
-        given = options.pop("options", None)
-        own = {} if given is None else {field.name: getattr(given, field.name) for field in dataclasses.fields(given)}
-        object.__setattr__(self, "options", self._own_options({**own, **options}))
-
-    def _own_options(self, given: Mapping[str, Any]) -> Any:
-        """Returns the method's options of some values; raises DeidError for another's, and for values out of bounds."""
-        options = METHODS[self.method].Options
-        known = {field.name for field in dataclasses.fields(options)}
-        for name, value in given.items():
-            if name not in known:
-                raise METHODS.no_option(name, self.method, value, [*_NAMES, *known])
-        return options(**given)
+        given = {**values_of(options.pop("options", None)), **options}
+        object.__setattr__(self, "options", METHODS.make_options(self.method, given, _NAMES))
 
     def __getattr__(self, name: str) -> Any:
         """Returns an option of the method's own."""

@@ -123,11 +123,6 @@ def test_a_store_with_labels_is_chosen_from_like_ours(stores):
     assert [example.index for example in copy.read("train", 1, 3)] == [3, 5]
 
 
-def test_any_range_of_a_store_is_as_good_where_it_does_not_say(stores):
-    store = Disks("3")
-    assert list(store.units("train")) == [range(0, 1), range(1, 2), range(2, 3)]
-
-
 def test_a_store_that_can_do_nothing_is_one_warning(monkeypatch):
     entries = Distribution("broken", "[tfdeid.sources]\nempty = tests.data.sources.test_registry:Empty\n").entry_points
     monkeypatch.setattr(plugins.importlib.metadata, "entry_points", lambda group: [e for e in entries if e.group == group])

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from tests.data.made import NAME, make_dataset
+from tests.train.conftest import ON_TWO_DEVICES
 from tests.train.test_interruptions import finish, start
 from tfdeid import DeidError
 from tfdeid.data.batches import DataConfig
@@ -127,18 +128,9 @@ class EmptyOptions:
 
 
 # The steps' numbers on two devices of one machine, from a method whose loss is the number.
-MIRRORED = """
-import sys
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from tfdeid.train import trainer
-from tfdeid.train.__main__ import run
-
-trainers = []
-original = trainer._Trainer.run
-trainer._Trainer.run = lambda self: (trainers.append(self), original(self))[1]
-run(sys.argv[1:])
+MIRRORED = (
+    ON_TWO_DEVICES
+    + """
 done = trainers[0]
 
 class Numbers:
@@ -150,6 +142,7 @@ step = trainer._make_step(Numbers(), None, None, lambda images, seed: images, do
 loss, right, examples = step(tf.zeros([4, 2, 2, 1]), tf.constant([0, -1, 2, -1], tf.int64), tf.constant(3, tf.int64))
 assert (float(loss), int(right), int(examples)) == (6 + 7, 4, 4), (loss, right, examples)
 """
+)
 
 
 def test_two_devices_of_one_machine(data, tmp_path):

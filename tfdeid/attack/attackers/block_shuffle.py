@@ -14,16 +14,14 @@ from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
 from tfdeid.attack import half_bytes
-from tfdeid.attack.base import Attacker, Image, Recovery, View
+from tfdeid.attack.base import Image
 from tfdeid.attack.half_bytes import MIDDLE, Halves, Likeness, Order
-from tfdeid.attack.public import MIN_PUBLIC, NO_PUBLIC, some_public
-from tfdeid.attack.unstretch import restretch, unstretch
+from tfdeid.attack.mask_attacker import MaskAttacker
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.parallel import parallel_map
 from tfdeid.schemes.block_shuffle import BLOCK, join_halves, split_halves
 from tfdeid.schemes.block_shuffle import BlockShuffle as BlockShuffleScheme
 
-_NUM_PUBLIC = 1000
 # Records that a mask for all is found from.
 _NUM_RECORDS = 1000
 _SHARED_STEPS, _SHARED_TEMPERATURES, _STARTS = 100_000, (0.5, 0.01), 2
@@ -34,28 +32,23 @@ _LIKENESS_TEMPERATURES, _LIKELIHOOD_TEMPERATURES = (0.7, 0.05), (30.0, 1.0)
 _BANDS = 3
 
 
-class BlockShuffle(Attacker):
+class BlockShuffle(MaskAttacker):
     """With one mask for all records, the order that makes halves go together as in public images; with one for each, the upper
     halves' order of each record alone, by the same and by how likely such an image is."""
 
     name = "block_shuffle"
     about = "puts half-bytes in the order in which they go together as those of public images do, within and across blocks"
-    is_given_to_linkers = True
+    num_public = 1000
 
     def suits(self, config: DeidConfig) -> bool:
         return issubclass(config.scheme_class, BlockShuffleScheme)
 
-    def __call__(self, view: View) -> Recovery:
-        if len(view.public) < MIN_PUBLIC:
-            return Recovery(view.records, note=NO_PUBLIC)
-        encrypted = unstretch(view.records, view.config.input_size)
-        public = some_public(view, _NUM_PUBLIC)
-        if view.config.key_scope == "image":
-            images = np.concatenate(parallel_map(OwnOrder(public, view.seed), encrypted))
-        else:
-            halves = split_halves(encrypted)
-            images = join_halves(shared_order(halves, public, view.seed).undo(halves))
-        return Recovery(restretch(images, view.records.shape[1]))
+    def undo_shared_mask(self, encrypted: Image, public: Image, seed: int) -> Image:
+        halves = split_halves(encrypted)
+        return join_halves(shared_order(halves, public, seed).undo(halves))
+
+    def undo_own_masks(self, encrypted: Image, public: Image, seed: int) -> Image:
+        return np.concatenate(parallel_map(OwnOrder(public, seed), encrypted))
 
 
 def shared_order(halves: Halves, public: Image, seed: int) -> Order:

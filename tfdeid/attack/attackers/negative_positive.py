@@ -11,10 +11,9 @@ import heapq
 import numpy as np
 import numpy.typing as npt
 
-from tfdeid.attack.base import Attacker, Image, Recovery, View
+from tfdeid.attack.base import Image
+from tfdeid.attack.mask_attacker import MaskAttacker
 from tfdeid.attack.pixel_masks import CENTRE, SIGNED, PixelPrior, unmask
-from tfdeid.attack.public import MIN_PUBLIC, NO_PUBLIC, some_public
-from tfdeid.attack.unstretch import restretch, unstretch
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.parallel import parallel_map
 from tfdeid.schemes.jit import jit
@@ -24,33 +23,27 @@ _Array = npt.NDArray[np.float64]
 
 # From a pixel to its neighbours, down and right; the last four are the first four seen from the other end.
 _STEPS = np.array([(0, 1), (1, 0), (1, 1), (1, -1), (0, -1), (-1, 0), (-1, -1), (-1, 1)])
-_NUM_PUBLIC = 2000
 # As many images' worth of trust in that all places are alike, when the mean at each place is taken from public images.
 _TRUST = 10
 _ROUNDS = 30
 _TRANSPOSED = SIGNED.transpose(0, 2, 1)
 
 
-class NegativePositive(Attacker):
+class NegativePositive(MaskAttacker):
     """With one mask for all records, the likeliest mask; with one for each, the likeliest values of each record alone."""
 
     name = "negative_positive"
     about = "finds each pixel's negatives and order of channels from its neighbours, and what is left open from public images"
-    is_given_to_linkers = True
+    num_public = 2000
 
     def suits(self, config: DeidConfig) -> bool:
         return issubclass(config.scheme_class, NegativePositiveScheme)
 
-    def __call__(self, view: View) -> Recovery:
-        if len(view.public) < MIN_PUBLIC:
-            return Recovery(view.records, note=NO_PUBLIC)
-        encrypted = unstretch(view.records, view.config.input_size)
-        public = some_public(view, _NUM_PUBLIC)
-        if view.config.key_scope == "image":
-            images = np.stack(parallel_map(PixelPrior(public).recover, encrypted))
-        else:
-            images = unmask(encrypted, shared_mask(encrypted, public))
-        return Recovery(restretch(images, view.records.shape[1]))
+    def undo_shared_mask(self, encrypted: Image, public: Image, seed: int) -> Image:
+        return unmask(encrypted, shared_mask(encrypted, public))
+
+    def undo_own_masks(self, encrypted: Image, public: Image, seed: int) -> Image:
+        return np.stack(parallel_map(PixelPrior(public).recover, encrypted))
 
 
 def shared_mask(encrypted: Image, public: Image) -> npt.NDArray[np.intp]:

@@ -5,7 +5,7 @@
 
 from tfdeid.data.sources.base import Example, Store
 from tfdeid.data.sources.config import SourceConfig
-from tfdeid.data.sources.registry import SOURCES, absolute_dataset, references, store_class
+from tfdeid.data.sources.registry import SOURCES, absolute_dataset, plugin_references, references, store_class
 from tfdeid.data.sources.source import Source, open_source
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Store",
     "absolute_dataset",
     "open_source",
+    "plugin_references",
     "references",
     "store_class",
 ]

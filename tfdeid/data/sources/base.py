@@ -129,11 +129,3 @@ class Store(abc.ABC):
     def reads_quickly(self, split: str) -> bool:
         """Tells whether `labels` takes seconds at most: then a `limit` takes as many examples of each class as can be."""
         return False
-
-    def units(self, split: str) -> Sequence[range]:
-        """Returns the natural units of work of a split: ranges of positions that are stored together and in turn make it up.
-
-        To read a few examples of a unit may cost as much as to find their places in it, and nothing of other units. By default
-        each example is one, since any is as near as another.
-        """
-        return [range(index, index + 1) for index in range(self.sizes[split])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfdeid.data.sources.base import Store
 from tfdeid.errors import DeidError
-from tfdeid.plugins import Registry
+from tfdeid.plugins import Plugin, Registry
 
 SOURCES: Registry[Store] = Registry(
     "source",
@@ -40,8 +40,14 @@ def store_class(reference: str) -> tuple[type[Store], str]:
 def references() -> str:
     """Returns what `--dataset` takes, for help texts."""
     ours = "a TFDS name[/config][:version], folder:PATH with a subfolder a class, or lfw_subset (200 small bundled images)"
-    others = [f"{name}:{SOURCES[name].argument}".rstrip(":") for name in SOURCES if SOURCES.plugin(name)]
+    others = plugin_references()
     return f"{ours}; of plug-ins {', '.join(others)}" if others else ours
+
+
+def plugin_references() -> dict[str, Plugin]:
+    """Returns what `--dataset` takes for sources of other distributions, as "name:ARGUMENT", and whose they are."""
+    plugins = {name: SOURCES.plugin(name) for name in SOURCES}
+    return {f"{name}:{SOURCES[name].argument}".rstrip(":"): plugin for name, plugin in plugins.items() if plugin}
 
 
 def absolute_dataset(dataset: str, data_dir: str | None = None) -> str:

@@ -168,10 +168,6 @@ class TfdsStore(Store):
         """Yields the examples at ascending positions; what lies between them is passed over."""
         return self._records(split, indices)
 
-    def units(self, split: str) -> list[range]:
-        """Returns the positions in each of the split's files."""
-        return [file.places for file in self._files(split)]
-
     def feature(self, path: str) -> Any:
         """Returns TFDS's feature of a name or path (a/b)."""
         feature = self.builder.info.features

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfdeid.errors import DeidError, duration, warn
+from tfdeid.errors import DeidError, warn
 from tfdeid.key import Key
 from tfdeid.schemes.base import DATASET, IMAGE, POOL, CommonOptions, Scheme
 from tfdeid.schemes.key_space import IMAGES_NOT_KEYS, KeySpace
@@ -148,11 +148,11 @@ class Structural(Scheme):
         each = table_seconds(config)
         if config.pool_size is None:
             each_image = f"a table for each image, about {1000 * each:.0f} ms each"
-            what = f"{each_image}: {duration(num_images * each)} more of one core in all"
+            what = f"{each_image}: {_duration(num_images * each)} more of one core in all"
         else:
             tables = min(config.pool_size, num_images)
             up_to = f"up to {tables} tables, about {1000 * each:.0f} ms each"
-            what = f"{up_to}: {duration(tables * each)} more in each worker process"
+            what = f"{up_to}: {_duration(tables * each)} more in each worker process"
         return f"key_scope {config.key_scope}: {what} (an estimate, measured on one cloud core in 2026-11; yours will differ)"
 
     def position_ope(self, image_id: str | None = None) -> PositionOPE:
@@ -230,3 +230,10 @@ def table_seconds(config: CommonOptions) -> float:
     axes = 1 if config.options.axes == "shared" else 2
     whole = _SECONDS_A_NUMBER * 10**config.options.coordinate_decimals * (config.input_size + 2 * MARGIN)
     return axes * (min(whole, _SECONDS_A_PIXEL * config.input_size) if config.key_scope == "image" else whole)
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {unit}"
+    return f"{seconds:.1f} s"
