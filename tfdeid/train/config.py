@@ -29,7 +29,7 @@ class TrainOptions:
     """
 
     model: str = "InceptionResNetV2"
-    """Network: small, resnet9, or a name in keras.applications such as InceptionResNetV2 or ResNet50; always from random weights."""
+    """Network: small, resnet9, or a name in keras.applications such as InceptionResNetV2; always from random weights."""
     optimizer: str = "rmsprop"
     """rmsprop, adam, or sgd with Nesterov's momentum of 0.9."""
     schedule: str = "250 x 1e-3, 100 x 5e-4, 125 x 3e-4, 200 x 1e-4"
