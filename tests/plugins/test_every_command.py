@@ -21,10 +21,10 @@ from tfdeid import DeidConfig, Deidentifier, DeidError, Key
 from tfdeid.attack.engine import choose
 from tfdeid.cli import main
 from tfdeid.data.sources import SourceConfig, open_source
+from tfdeid.experiments.workshop import Workshop
 from tfdeid.reproduce import table_output
 from tfdeid.reproduce.run import reproduce
 from tfdeid.reproduce.tables import QUICK, make_table
-from tfdeid.reproduce.workshop import Workshop
 from tfdeid.schemes import SCHEMES
 
 DISTRIBUTION = "tfdeid-rows"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import types
 
+from tfdeid.experiments.workshop import Workshop
 from tfdeid.reproduce.run import cost
 from tfdeid.reproduce.tables import PAPER, QUICK, SCALES, TABLES, make_table
-from tfdeid.reproduce.workshop import Workshop
 
 # Table, its part's place, and the name, all at quick scale, of CIFAR-10 3.0.2 under the published key.
 NAMES = (

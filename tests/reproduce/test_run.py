@@ -17,11 +17,11 @@ from tfdeid import DeidConfig, DeidError, Key
 from tfdeid.cli import main
 from tfdeid.data.draw import draw_images
 from tfdeid.data.sources import SourceConfig
+from tfdeid.experiments.parts import Attacking, Measuring, Training, attacking
+from tfdeid.experiments.workshop import Workshop
 from tfdeid.measure import measure
-from tfdeid.reproduce.parts import Attacking, Measuring, Training, attacking
 from tfdeid.reproduce.run import reproduce
 from tfdeid.reproduce.tables import QUICK, Row, Table
-from tfdeid.reproduce.workshop import Workshop
 
 SMALL = DeidConfig(input_size=16, output_size=32)
 MEASURING = Measuring(SMALL, 3)
@@ -110,7 +110,7 @@ def test_attacks_are_kept_until_there_are_other_attackers(shared_tfds, tmp_path,
 
 def test_a_part_whose_attacker_failed_is_none(monkeypatch):
     for name, value in (
-        ("reproduce.parts.attacking.draw_images", []),
+        ("experiments.parts.attacking.draw_images", []),
         ("attack.case.make_case", None),
         ("attack.engine.attack", findings(failed={"learned_linkage": "it diverged."})),
     ):

@@ -12,10 +12,10 @@ from tfdeid import DeidConfig, DeidError
 from tfdeid.config import load_config
 from tfdeid.data.batches import DataConfig
 from tfdeid.data.naming import dataset_name
+from tfdeid.experiments.parts import Attacking, Training
 from tfdeid.options import parse
 from tfdeid.plugins import Plugin
 from tfdeid.reproduce import paper
-from tfdeid.reproduce.parts import Attacking, Training
 from tfdeid.reproduce.run import cost
 from tfdeid.reproduce.tables import PAPER, QUICK, TABLES, make_table
 from tfdeid.schemes import SCHEMES

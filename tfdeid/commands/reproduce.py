@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from tfdeid.commandline import writing
 from tfdeid.errors import DeidError, unknown_name
+from tfdeid.experiments.workshop import Workshop
 from tfdeid.parser import Parser
 from tfdeid.paths import local_path
 from tfdeid.reproduce import table_output
 from tfdeid.reproduce.run import reproduce
 from tfdeid.reproduce.tables import SCALES, TABLES, make_table
-from tfdeid.reproduce.workshop import Workshop
 from tfdeid.terminal import import_tensorflow
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfdeid.reproduce.parts import Part, Result
+from tfdeid.experiments.parts import Part, Result
+from tfdeid.experiments.workshop import Workshop
 from tfdeid.reproduce.tables import QUICK, Row, Scale, Table
-from tfdeid.reproduce.workshop import Workshop
 
 # TFLOP/s that may be reached: half of an RTX 2080 Ti's 13 (the paper's card), a third of an A100's 156.
 _GPUS = {"RTX 2080 Ti": 6.5e12, "A100": 52e12}

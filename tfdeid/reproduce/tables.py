@@ -8,10 +8,10 @@ from typing import Any
 
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name, warn
+from tfdeid.experiments.parts import Attacking, Measuring, Part, Training
+from tfdeid.experiments.workshop import Workshop
 from tfdeid.measure import measures
 from tfdeid.reproduce import paper
-from tfdeid.reproduce.parts import Attacking, Measuring, Part, Training
-from tfdeid.reproduce.workshop import Workshop
 from tfdeid.schemes import SCHEMES
 
 _NO_AUGMENTATION = ("--rotation=0", "--shift=0", "--noflip")

@@ -7,8 +7,8 @@ import pathlib
 from typing import ClassVar
 
 from tfdeid.data.naming import dataset_name
-from tfdeid.reproduce.parts.base import Part, Result, read_results
-from tfdeid.reproduce.workshop import Workshop
+from tfdeid.experiments.parts.base import Part, Result, read_results
+from tfdeid.experiments.workshop import Workshop
 
 # At quick scale on two cores, from runs of our own: images an hour through training at 75 x 75, and epochs.
 _IMAGES_AN_HOUR, _QUICK_SIZE, _QUICK_EPOCHS = 1_500_000, 75, 7

@@ -13,8 +13,8 @@ from tfdeid.data.draw import draw_images
 from tfdeid.data.sources import SourceConfig
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError
-from tfdeid.reproduce.parts.base import Part, Result
-from tfdeid.reproduce.workshop import Workshop
+from tfdeid.experiments.parts.base import Part, Result
+from tfdeid.experiments.workshop import Workshop
 
 # Two trained networks and some others, on two cores, from runs of our own.
 _HOURS_AN_IMAGE = 4.0 / 60 / 3_500

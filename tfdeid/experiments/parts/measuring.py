@@ -9,9 +9,9 @@ from tqdm import tqdm
 
 from tfdeid.data.draw import draw_images
 from tfdeid.data.sources import SourceConfig
+from tfdeid.experiments.parts.base import Part, Result
+from tfdeid.experiments.workshop import Workshop
 from tfdeid.measure.measures import MEASURES, measure
-from tfdeid.reproduce.parts.base import Part, Result
-from tfdeid.reproduce.workshop import Workshop
 
 _IMAGES_AN_HOUR = 400_000  # On two cores, from runs of our own.
 

@@ -13,8 +13,8 @@ from etils import epath
 
 from tfdeid.deidentifier import ALGORITHM_VERSION, DeidConfig
 from tfdeid.errors import DeidError
+from tfdeid.experiments.workshop import Workshop
 from tfdeid.files import write_text
-from tfdeid.reproduce.workshop import Workshop
 
 Result = dict[str, float]
 
