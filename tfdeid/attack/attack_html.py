@@ -33,6 +33,7 @@ def make_page(findings: Findings, command: str) -> str:
     """
     about = findings.about
     made = ", ".join(f"{name} {about[name]}" for name in ("originals", "split", "key_fingerprint", "seed") if name in about)
+    made += f", reference {findings.reference}"
     deid = ", ".join(f"{name} {value}" for name, value in about.get("deid", {}).items())
     page = _environment().get_template("attack.html.jinja")
     rendered = page.render(
@@ -44,6 +45,7 @@ def make_page(findings: Findings, command: str) -> str:
         abouts=_abouts(findings),
         leaks=sentences.leaks(findings),
         reading=sentences.READING,
+        original=sentences.original_name(findings),
         command=command,
         details=f"{made}; {deid}",
         **_pictures(findings),
