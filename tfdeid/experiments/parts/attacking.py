@@ -15,6 +15,7 @@ from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError
 from tfdeid.experiments.parts.base import Part, Result
 from tfdeid.experiments.workshop import Workshop
+from tfdeid.reference import SOURCE
 
 # Two trained networks and some others, on two cores, from runs of our own.
 _HOURS_AN_IMAGE = 4.0 / 60 / 3_500
@@ -22,7 +23,7 @@ _HOURS_AN_IMAGE = 4.0 / 60 / 3_500
 
 @dataclasses.dataclass(frozen=True)
 class Attacking(Part):
-    """Attacks on a dataset's images that are de-identified for them.
+    """Attacks on a dataset's images that are de-identified for them; records are compared with the images as they came.
 
     Attributes:
       num_images: records of the test split to attack, at most all.
@@ -47,7 +48,7 @@ class Attacking(Part):
 
     def depends_on(self) -> dict[str, Any]:
         # The best of them is not what it was once there are others.
-        return {"attackers": attackers(self.deid)}
+        return {"attackers": attackers(self.deid), "reference": SOURCE}
 
     def run(self, workshop: Workshop) -> Result:
         """Attacks images of the test split, with public ones of the train split, and returns `figures`.
@@ -63,7 +64,7 @@ class Attacking(Part):
         # A case keeps some images for attackers who know originals, of whom there is none here.
         images = draw_images(source, "test", self.num_images + MAX_PAIRS, 0, at_most=True)
         public = draw_images(source, "train", self.num_public, 0, at_most=True)
-        case = make_case(images, [], public, [], self.deid, workshop.key)
+        case = make_case(images, [], public, [], self.deid, workshop.key, reference=SOURCE)
 
         def say(step: str) -> None:
             print(f"  {(time.perf_counter() - started) / 60:4.1f} min  {step}", flush=True)
@@ -90,11 +91,11 @@ def figures(findings: Findings) -> Result:
     """Returns what an attack came to.
 
     Returns:
-      SSIM to the originals: `published`, of the record; `cleaned`, without the shadows of strokes; `ceiling`, of the vectorised
-      image; `attacked`, of the best attacker that is not trained; `inverted`, by a network; `best` of them; `ssim_<attacker>`
-      of each. Percent of records whose original a linker named: `linked`, of the best that is not trained; `linked_trained`,
-      by a network, with half its 95 % interval; `linked_<linker>` of each. Further `records` and `candidates`. What no attacker
-      was run for is left out.
+      SSIM to the source images at the output size: `published`, of the record; `cleaned`, without the shadows of strokes;
+      `ceiling`, of the vectorised image; `attacked`, of the best attacker that is not trained; `inverted`, by a network; `best`
+      of them; `ssim_<attacker>` of each. Percent of records whose original a linker named: `linked`, of the best that is not
+      trained; `linked_trained`, by a network, with half its 95 % interval; `linked_<linker>` of each. Further `records` and
+      `candidates`. What no attacker was run for is left out.
     """
     recovered = {figures.attacker: figures.ssim.mean for figures in findings.recoveries}
     linked = {figures.linker: 100 * figures.top1.mean for figures in findings.linkages}
