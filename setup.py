@@ -19,7 +19,10 @@ setup(
     # configs/ lies at the top, where people look for it, and travels as package data.
     packages=[*find_packages(include=["tfdeid*", "beam*"]), "tfdeid.configs"],
     package_dir={"tfdeid.configs": "configs"},
-    package_data={"tfdeid.configs": ["*.yaml"], "tfdeid.attack": ["templates/*.jinja"]},
+    package_data={
+        "tfdeid.configs": ["*.yaml"],
+        **{f"tfdeid.{pages}": ["templates/*.jinja"] for pages in ("pages", "attack", "compare")},
+    },
     entry_points={"console_scripts": ["tfdeid=tfdeid.cli:main"]},
     install_requires=[
         "numpy>=1.26",  # images and vector images are arrays
@@ -61,6 +64,7 @@ setup(
             "hypothesis>=6",  # property tests
             "pytest-benchmark>=4",  # tests/benchmarks
             "scikit-learn>=1.4",  # what a classifier's figures are checked against
+            "selenium>=4.20",  # drives a browser, in which pages of reports are looked at
             "cairocffi>=1.6",  # the cairo backend
             "cairosvg>=2.7",  # what painting is checked against
             "import-linter>=2.4",  # imports go one way
