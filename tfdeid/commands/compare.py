@@ -99,29 +99,23 @@ def _parser(program: str) -> Parser:
     )
     parser.add_argument("--dataset", required=True, help=references())
     parser.add_argument("--data_dir", help="TFDS data directory that --dataset is read from (default: TFDS's own)")
-    parser.add_argument(
-        "--image_feature", metavar="F", help="the feature that holds the image (default: the one that is clear)"
-    )
+    parser.add_argument("--image_feature", metavar="F", help="feature that holds the image (default: the one that is clear)")
     parser.add_argument("--label_feature", metavar="F", help="likewise the label to train for; none for no labels")
-    parser.add_argument(
-        "--identity", metavar="F", help="the feature that says who it is, or `folder`: people are re-identified"
-    )
-    parser.add_argument("--text", metavar="F", help="the feature that holds what is written in the image: it is read")
-    parser.add_argument("--sensitive", metavar="F", help="the feature that is to stay unknown: it is inferred")
+    parser.add_argument("--identity", metavar="F", help="feature that says who it is, as `folder`: people are re-identified")
+    parser.add_argument("--text", metavar="F", help="feature that holds what is written in the image: it is read")
+    parser.add_argument("--sensitive", metavar="F", help="feature that is to stay unknown: it is inferred")
     parser.add_argument(
         "--methods",
         metavar="M,M,...",
-        help="methods with their options, as in pixelate:cells=12,strong (default: structural at 50 and 32, mosaics of 8, 12, 16 "
-        "and 20 cells, blur, strong)",
+        help="methods with their options, as in pixelate:cells=12,strong (default: structural at 50 and 32, mosaics of 8, 12, "
+        "16 and 20 cells, blur, strong)",
     )
     parser.add_argument(
         "--scale",
         default="quick",
         help=f"{' or '.join(_SCALES)}: how long networks are trained (default: %(default)s)",
     )
-    parser.add_argument(
-        "--seeds", type=int, default=1, help="networks a method, of which the mean counts (default: %(default)s)"
-    )
+    parser.add_argument("--seeds", type=int, default=1, help="networks a method; the mean counts (default: %(default)s)")
     parser.add_argument("--key", metavar="REF", help="key reference (default: ~/.config/tfdeid/key, made at need)")
     parser.add_argument(
         "--output_dir",
@@ -132,7 +126,7 @@ def _parser(program: str) -> Parser:
         "--max_reidentified",
         type=float,
         metavar="P",
-        help="recommend a method of which at most this percentage is re-identified",
+        help="recommend a method with at most so many percent re-identified",
     )
     parser.add_argument("--max_linked", type=float, metavar="P", help="likewise linked to the original")
     parser.add_argument("--min_accuracy", type=float, metavar="P", help="likewise with at least this accuracy, in percent")

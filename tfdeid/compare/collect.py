@@ -92,9 +92,8 @@ def _means(results: Sequence[Result]) -> Result:
 
 def _chance(details: Mapping[str, Result]) -> dict[str, float]:
     """Returns what who guesses gets, by risk."""
-    chance = {
-        name: found[f"{name}_chance"] for kind, name in _ATTACKS.items() if f"{name}_chance" in (found := details.get(kind, {}))
-    }
+    known = {name: details.get(kind, {}).get(f"{name}_chance") for kind, name in _ATTACKS.items()}
+    chance = {name: value for name, value in known.items() if value is not None}
     candidates = details.get(Attacking.work, {}).get("candidates")
     return {**chance, "linked": 100 / candidates} if candidates else chance
 

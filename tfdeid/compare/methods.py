@@ -1,4 +1,4 @@
-"""Methods as they are written on a command line: `structural:input_size=50,pixelate:cells=12,structural:colors=keyed,bend=true`."""
+"""Methods as a command line has them: `structural:input_size=50,pixelate:cells=12,structural:colors=keyed,bend=true`."""
 
 from __future__ import annotations
 

@@ -49,13 +49,10 @@ class Mosaics:
         inside = [cells.low, *(count for count in self.cells if cells.low < count < cells.high), cells.high]
         ours = self.risks[name]
 
-        def at(where: Sequence[float] | float, ends: Sequence[float]) -> npt.NDArray[np.float64]:
-            return np.interp(where, self.cells, ends)
-
         return Interval(
-            float(at(cells.value, [one.value for one in ours])),
-            float(np.min(at(inside, [one.low for one in ours]))),
-            float(np.max(at(inside, [one.high for one in ours]))),
+            float(np.interp(cells.value, self.cells, [one.value for one in ours])),
+            float(np.min(np.interp(inside, self.cells, [one.low for one in ours]))),
+            float(np.max(np.interp(inside, self.cells, [one.high for one in ours]))),
         )
 
 

@@ -97,9 +97,8 @@ def beginning(
         lines.append(f"{len(parts) - len(missing)} of {len(parts)} parts are kept, and shown; nothing is run")
     else:
         said = cost(question.scale, missing, workshop) if missing else "nothing to run"
-        lines.append(
-            f"{networks} and {len(parts) - trainings} attacks, {len(parts) - len(missing)} of them kept from earlier; {said}"
-        )
+        old = f"{len(parts) - len(missing)} of them kept from earlier"
+        lines.append(f"{networks} and {len(parts) - trainings} attacks, {old}; {said}")
         lines.append(f"what is finished is kept in {workshop.folder}: the same command goes on after an interruption")
     return "\n".join(lines)
 

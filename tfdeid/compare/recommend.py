@@ -45,7 +45,7 @@ class Limits:
 
 
 def recommend(methods: Sequence[MethodFigures], limits: Limits) -> tuple[str, str | None]:
-    """Returns a sentence, and the name of the method to take: of those that keep to all limits the one with the highest accuracy.
+    """Returns a sentence, and the name of the method to take: the one with the highest accuracy that keeps to all limits.
 
     Without accuracies, of those that keep to them the one whose risks are least beside their limits. What is meant to hide
     nothing is never recommended. Where none keeps to all, the sentence says which comes nearest: whose largest excess is least.
@@ -72,7 +72,7 @@ def recommend(methods: Sequence[MethodFigures], limits: Limits) -> tuple[str, st
 
 
 def _excess(method: MethodFigures, limits: Limits) -> float | None:
-    """Returns by how many points a method is over the limit that it exceeds most, negative if it keeps to all; None if unknown."""
+    """Returns by how many points a method is over the limit that it exceeds most, at most 0 if over none; None if unknown."""
     over = []
     for name, limit in limits.risks.items():
         if name not in method.risks:
