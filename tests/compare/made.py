@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfdeid.compare.figures import RISKS, Against, Comparison, Interval, MethodFigures, MosaicBeside, Shown
+from tfdeid.compare.figures import Against, Comparison, Interval, MethodFigures, MosaicBeside, Shown
 from tfdeid.image import encode_png
 
 # Name, accuracy, then percent re-identified, percent linked and the best SSIM: near to what was measured on CIFAR-10 and faces.
@@ -52,6 +52,21 @@ def method(name: str, accuracy: float | None, *risks: float, **changes: Any) -> 
     return MethodFigures(name=name, **{**known, **changes})
 
 
+def shown(number: int, folder: pathlib.Path, is_worst: bool = False) -> Shown:
+    """Returns pictures that are written to a folder."""
+    draw = np.random.default_rng(number)
+    paths = []
+    for name in ("source", "record", "recovered"):
+        path = folder / f"{number}_{name}.png"
+        path.write_bytes(encode_png(draw.integers(0, 256, (16, 16, 3), np.uint8)))
+        paths.append(path)
+    return Shown(number, *paths, is_worst, 0.5)
+
+
+def beside(*pairs: Against, where: str = "12.6 cells", verdict: str = "worse than a mosaic of equal accuracy (reidentified)"):
+    return MosaicBeside(12.6, where, pairs, verdict)
+
+
 def against(own: float, mosaic: float, risk: str = "reidentified") -> Against:
     def interval(value: float) -> Interval:
         return Interval(value, max(0.0, value - 3), value + 3)
@@ -75,7 +90,7 @@ def comparison(methods: list[MethodFigures] | None = None, **changes: Any) -> Co
     return Comparison(**{**known, **changes})
 
 
-def many(count: int = 200) -> list[MethodFigures]:
+def many(count: int = 200, **changes: Any) -> list[MethodFigures]:
     """Returns as many methods with drawn figures, mosaics among them."""
     draw = np.random.default_rng(0)
     methods = [method(*ROWS[0])]
@@ -84,7 +99,7 @@ def many(count: int = 200) -> list[MethodFigures]:
         risks = np.clip([accuracy * draw.uniform(0, 0.6), draw.uniform(0, 100), draw.uniform(0.2, 0.9)], 0, 100)
         if number % 20 == 0:
             cells = 2 + number // 20
-            methods.append(method(f"pixelate:cells={cells}", 30 + 4 * cells, 3 * cells, 100, 0.4 + 0.05 * cells))
+            methods.append(method(f"pixelate:cells={cells}", 30 + 4 * cells, 3 * cells, 100, 0.4 + 0.05 * cells, **changes))
         else:
-            methods.append(method(f"structural:input_size={16 + number},bend=true", accuracy, *risks))
+            methods.append(method(f"structural:input_size={16 + number},bend=true", accuracy, *risks, **changes))
     return methods

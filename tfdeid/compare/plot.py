@@ -55,6 +55,11 @@ class Panel:
     alt: str
 
 
+def has_plane(comparison: Comparison) -> bool:
+    """Tells whether the accuracy is drawn over risks; otherwise figures are drawn by method."""
+    return comparison.has_accuracy and bool(comparison.risks)
+
+
 def draw(comparison: Comparison, path: pathlib.Path) -> None:
     """Writes all panels as one PNG file; without accuracy, the risks by method."""
     from matplotlib.figure import Figure  # Late: matplotlib takes a second.
@@ -62,7 +67,7 @@ def draw(comparison: Comparison, path: pathlib.Path) -> None:
     shown = _shown(comparison)
     columns = min(2, len(shown))
     rows = math.ceil(len(shown) / columns)
-    height = _PANEL[1] if comparison.has_accuracy and comparison.risks else _height_of_list(comparison)
+    height = _PANEL[1] if has_plane(comparison) else _height_of_list(comparison)
     figure = Figure(figsize=(_PANEL[0] * columns, height * rows), layout="constrained", dpi=_DPI)
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for spare in panels[len(shown) :]:
@@ -78,7 +83,7 @@ def draw_panels(comparison: Comparison) -> Iterator[Panel]:
     import matplotlib  # Late: as above.
     from matplotlib.figure import Figure  # Late: as above.
 
-    height = _PANEL[1] if comparison.has_accuracy and comparison.risks else _height_of_list(comparison)
+    height = _PANEL[1] if has_plane(comparison) else _height_of_list(comparison)
     for axis in _shown(comparison):
         figure = Figure(figsize=(_PANEL[0], height), layout="constrained", dpi=_DPI)
         _fill(figure, [(figure.subplots(), axis)], comparison)
@@ -132,18 +137,13 @@ def _shown(comparison: Comparison) -> list[Axis]:
     return [RISKS[name] for name in comparison.risks] or [ACCURACY]
 
 
-def _is_plane(comparison: Comparison) -> bool:
-    """Tells whether there are two things to draw over each other; otherwise there are lists."""
-    return comparison.has_accuracy and bool(comparison.risks)
-
-
 def _title(axis: Axis) -> str:
     return axis.title.split(",")[0].capitalize()
 
 
 def _alt(axis: Axis, comparison: Comparison) -> str:
     """Returns the panel in words: what is drawn, and which methods none beats."""
-    if not _is_plane(comparison):
+    if not has_plane(comparison):
         return f"{axis.axis} of each method, with 95 % intervals; the figures are in the table."
     best = ", ".join(
         f"{method.name} ({ACCURACY.text(method.accuracy.value)} and {axis.text(method.risks[axis.name].value)})"
@@ -171,8 +171,8 @@ def _fill(figure: Figure, panels: Sequence[tuple[Axes, Axis]], comparison: Compa
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_title(_title(axis), fontsize=_FONT + 2, loc="left", color=_INK)
         axes.set_xlabel(axis.axis, fontsize=_FONT + 0.5)
-        drawn.append((_draw_plane if _is_plane(comparison) else _draw_list)(axes, axis, comparison))
-    if not _is_plane(comparison):
+        drawn.append((_draw_plane if has_plane(comparison) else _draw_list)(axes, axis, comparison))
+    if not has_plane(comparison):
         return
     if len(panels) > 1:
         figure.suptitle("Accuracy, and what attackers get: up and to the left is better", fontsize=_FONT + 3, color=_INK)
