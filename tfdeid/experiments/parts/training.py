@@ -1,18 +1,19 @@
-"""Training runs as parts of tables: the commands that a user would type, one after the other."""
+"""Training runs as parts of experiments: the commands that a user would type, one after the other."""
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tfdeid.data.naming import dataset_name
-from tfdeid.experiments.parts.base import Part, Result, read_results
+from tfdeid.experiments.parts.base import LATER, Part, Result, read_results
+from tfdeid.experiments.scale import Recipe
 from tfdeid.experiments.workshop import Workshop
 
-# At quick scale on two cores, from runs of our own: images an hour through training at 75 x 75, and epochs.
-_IMAGES_AN_HOUR, _QUICK_SIZE, _QUICK_EPOCHS = 1_500_000, 75, 7
-_HOURS_TO_START = 0.5 / 60  # Of data, TensorFlow, compilation and evaluation.
+# On two cores, from runs of our own: images an hour through training a narrow ResNet-9, at 64 x 64; through the pipeline; and
+# of starting TensorFlow, compilation and evaluation.
+_TRAINED_AN_HOUR, _SIZE, _MADE_AN_HOUR, _HOURS_TO_START = 2_800_000, 64, 2_500_000, 0.5 / 60
 # At paper scale: epochs and images of one training run, and GFLOP an image, forward and back, at 224 x 224.
 _CIFAR10 = (675, 50_000, 38.8)
 _IMAGENET = (90, 58_492, 23.0)
@@ -29,6 +30,7 @@ class Training(Part):
       num_images: images to train on, at most all.
       num_tests: images to test on, at most all.
       config: a shipped experiment whose values count where nothing else is said.
+      recipe: how it is trained, whose options come before `options`; None for what these say.
     """
 
     work: ClassVar[str] = "training"
@@ -38,6 +40,7 @@ class Training(Part):
     num_images: int | None = None
     num_tests: int | None = None
     config: str | None = None
+    recipe: Recipe | None = dataclasses.field(default=None, metadata=LATER)
 
     @property
     def title(self) -> str:
@@ -47,10 +50,25 @@ class Training(Part):
     def prefix(self) -> str:
         return f"train_seed{self.seed}"
 
-    @property
-    def hours(self) -> float:
-        images = _QUICK_EPOCHS * (self.num_images or 0) * (self.deid.output_size / _QUICK_SIZE) ** 2
-        return images / _IMAGES_AN_HOUR + _HOURS_TO_START
+    def hours(self, workshop: Workshop) -> float:
+        sizes = workshop.source(self.dataset).splits
+        made = sum(min(size, self.limit or size) for size in sizes.values())
+        images = self._num_trained(workshop)
+        epochs = self.recipe.steps(images)[0] if self.recipe else 1
+        trained = epochs * images * (self.deid.output_size / _SIZE) ** 2
+        return trained / _TRAINED_AN_HOUR + made / _MADE_AN_HOUR + _HOURS_TO_START
+
+    def _num_trained(self, workshop: Workshop) -> int:
+        size = workshop.source(self.dataset).splits[workshop.splits(self.dataset).train]
+        return min(size, self.limit or size, self.num_images or size)
+
+    def depends_on(self, workshop: Workshop) -> dict[str, Any]:
+        return {"options": self.all_options(workshop), "recipe": "said by options"} if self.recipe else {}
+
+    def all_options(self, workshop: Workshop) -> tuple[str, ...]:
+        """Returns the options of `tfdeid.train` that say how, those of the recipe among them."""
+        ours = self.recipe.for_images(self._num_trained(workshop)) if self.recipe else ()
+        return (*ours, *self.options)
 
     @property
     def flop(self) -> float:
@@ -79,26 +97,28 @@ class Training(Part):
 
     def deid_options(self, workshop: Workshop) -> list[str]:
         """Returns the options of `beam.deid`."""
-        options = [f"--config={self.config}"] if self.config else [f"--dataset={self.dataset}"]
-        options += [f"--data_dir={workshop.data_dir}"] if workshop.data_dir else []
+        options = [f"--config={self.config}"] if self.config else workshop.reading_options(self.dataset)
+        options += [f"--data_dir={workshop.data_dir}"] if self.config and workshop.data_dir else []
         options += [f"--limit={self.limit}"] if self.limit else []
-        options += [f"--output_dir={_data(workshop)}", f"--key={workshop.key_reference}", "--mode=resume"]
+        options += [f"--output_dir={workshop.data(self.dataset)}", f"--key={workshop.key_reference}", "--mode=resume"]
         options += [f"--{name}={value}" for name, value in self.deid.essentials().items()]
         return [*options, "--direct_running_mode=multi_processing", "--direct_num_workers=0"]
 
     def _train_options(self, workshop: Workshop, run_dir: pathlib.Path) -> list[str]:
         source = workshop.source(self.dataset)
         name = f"{dataset_name(source.name)}/{self.deid.name}"
-        # A source that draws its own splits, in a configuration file, is not cut further.
-        sizes = {} if self.config else dict(source.splits)
         options = [f"--config={self.config}"] if self.config else []
-        options += [f"--dataset={name}", f"--data_dir={_data(workshop)}", f"--run_dir={run_dir}", f"--seed={self.seed}"]
-        options += self.options
-        for split, number in (("train", self.num_images), ("test", self.num_tests)):
-            if number is not None and number < sizes.get(split, 0):
-                options.append(f"--{split}_split={split}[:{number}]")
+        options += [f"--dataset={name}", f"--data_dir={workshop.data(self.dataset)}", f"--run_dir={run_dir}"]
+        options += [f"--seed={self.seed}", *self.all_options(workshop)]
+        if self.config:
+            return options  # A source that draws its own splits, in a configuration file, is not cut further.
+        splits, written = workshop.splits(self.dataset), workshop.written_splits(self.dataset)
+        for option, stored, split, number in (
+            ("train", splits.train, written.train, self.num_images),
+            ("test", splits.test, written.test, self.num_tests),
+        ):
+            if number is not None and number < source.splits[stored]:
+                options.append(f"--{option}_split={split}[:{number}]")
+            elif split != option:
+                options.append(f"--{option}_split={split}")
         return options
-
-
-def _data(workshop: Workshop) -> pathlib.Path:
-    return workshop.folder / "data"

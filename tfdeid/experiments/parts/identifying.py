@@ -1,0 +1,51 @@
+"""Re-identification of people as a part of experiments."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from tfdeid.experiments.parts.base import Part, Result
+from tfdeid.experiments.progress import saying
+from tfdeid.experiments.workshop import Workshop
+
+# On two cores, from runs of our own.
+_HOURS_AN_IMAGE = 4.0 / 60 / 1_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Identifying(Part):
+    """Who is it in records: all attackers of `tfdeid.attack.identity`, on all splits of a source.
+
+    Attributes:
+      feature: what says who it is.
+      num_images: at most so many images, all of a person or none.
+    """
+
+    work: ClassVar[str] = "re-identifying"
+    feature: str
+    num_images: int
+
+    @property
+    def title(self) -> str:
+        return f"re-identify by {self.feature} in {self.dataset} {self.deid.name}"
+
+    @property
+    def prefix(self) -> str:
+        return "identify"
+
+    def hours(self, workshop: Workshop) -> float:
+        return _HOURS_AN_IMAGE * min(self.num_images, sum(workshop.source(self.dataset).splits.values()))
+
+    def run(self, workshop: Workshop) -> Result:
+        """Returns what `tfdeid.attack.identity` found: `reidentified` and the like, in percent.
+
+        Raises:
+          DeidError: the feature is not there, or has too few people.
+        """
+        from tfdeid.attack.identity import reidentify  # Late: loads scipy and TensorFlow.
+        from tfdeid.attack.pool import open_pool  # Late: as above.
+
+        config = workshop.config(self.dataset)
+        pool = open_pool(config, self.feature, workshop.key, self.deid, self.num_images, seed=0, whole_groups=True)
+        return reidentify(pool, self.deid, workshop.key, seed=0, on_step=saying()).result()
