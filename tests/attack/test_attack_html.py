@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from tests.attack.made import PUBLISHED, SHOWN, findings, images, linkage, recovery
-from tfdeid.attack import attack_html, sentences
+from tfdeid.attack import attack_html, attack_json, sentences, text
 from tfdeid.attack.base import Knowledge
 from tfdeid.attack.figures import Estimate
+from tfdeid.attack.section import Section
 from tfdeid.image import decode_image
 
 COMMAND = "tfdeid attack --key ~/keys/'a b'"
@@ -129,3 +130,15 @@ def test_the_file_is_for_the_owner_alone(tmp_path):
     assert attack_html.write(findings(PUBLISHED), tmp_path, COMMAND) == path
     assert path.stat().st_mode & 0o777 == 0o600 and path.read_text().startswith("<!DOCTYPE html>")
     assert [one.name for one in tmp_path.iterdir()] == ["attack.html"]
+
+
+def test_sections_are_shown_and_names_of_people_only_here():
+    rows = [["hog", "20 %"], ["<b>dlib</b>", "72 %"]]
+    section = Section("identity", "Who it is", ["attacker", "rank-1"], rows, ["`hog` finds <i>."], {"rank1": 0.72}, ["Ann"])
+    found = findings(PUBLISHED, sections=[section, Section("text", "What is written", [], [], ["Nothing."], {"read": 0})])
+    reader = Reader(attack_html.make_page(found, COMMAND))
+    assert all(said in reader.text for said in ("Who it is", "<b>dlib</b>", "72 %", "hog finds <i>.", "Ann", "What is written"))
+    said = text.text(found)
+    assert "<b>dlib</b>    72 %" in said and "Nothing." in said and "Ann" not in said
+    content = attack_json.to_dict(found)
+    assert content["identity"] == {"rank1": 0.72} and content["text"] == {"read": 0} and "Ann" not in str(content)

@@ -46,6 +46,7 @@ def make_page(findings: Findings, command: str) -> str:
         reading=sentences.READING,
         command=command,
         details=f"{made}; {deid}",
+        sections=findings.sections,
         **_pictures(findings),
         **_tables(findings),
         **_bars(findings),

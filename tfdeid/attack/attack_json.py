@@ -44,6 +44,7 @@ def to_dict(findings: Findings) -> dict[str, Any]:
         "threat_model": sentences.threat_model(findings),
         "leaks_by_design": sentences.leaks(findings),
         "remarks": sentences.remarks(findings),
+        **{section.name: dict(section.figures) for section in findings.sections},
         "versions": {"tfdeid": tfdeid.__version__, **{name: importlib.metadata.version(name) for name in names}},
     }
     return _plain(content)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfdeid.attack.base import Image, Knowledge
+from tfdeid.attack.section import Section
 
 _Z_95 = 1.96
 JUDGE = "judge"
@@ -141,6 +142,7 @@ class Findings:
       leaks: what records show by design, whatever an attacker does.
       unlabelled: records of a labelled dataset whose class is not known; accuracies leave them out.
       unlabelled_public: public images whose class is not known; no judge was trained on them.
+      sections: what attacks of other kinds came to.
     """
 
     about: dict[str, Any]
@@ -162,6 +164,7 @@ class Findings:
     leaks: Sequence[str] = ()
     unlabelled: int = 0
     unlabelled_public: int = 0
+    sections: Sequence[Section] = ()
 
     @property
     def published_figures(self) -> RecoveryFigures | None:

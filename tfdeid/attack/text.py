@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tfdeid.attack import sentences
 from tfdeid.attack.adversaries import linkers
 from tfdeid.attack.figures import JUDGE, Estimate, Findings, LinkageFigures, RecoveryFigures
+from tfdeid.attack.section import Section
 from tfdeid.attack.sentences import percent
 from tfdeid.tables import aligned
 
@@ -26,7 +27,13 @@ def text(findings: Findings) -> str:
     parts += [sentences.threat_model(findings)]
     parts += ["\n".join(["what leaks by design:", *(f"- {leak}" for leak in sentences.leaks(findings))])]
     parts += ["\n".join([*sentences.remarks(findings), sentences.quotable(findings)])]
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, *map(section_text, findings.sections)])
+
+
+def section_text(section: Section) -> str:
+    """Returns a section as a terminal shows it, without what is for its owner's page alone."""
+    table = aligned([section.head, *section.rows]) if section.head else []
+    return "\n".join([section.title, *table, *section.sentences])
 
 
 def recovery_table(findings: Findings) -> Table:

@@ -57,9 +57,15 @@ def choose(info: Any, image_feature: str | None = None, label_feature: str | Non
     image = _image(leaves, keyed, image_feature, where)
     label = _label(leaves, keyed, label_feature, where)
     source_id = next((key for key in _ID_FEATURES if key in leaves and _shape(leaves[key]) == ()), None)
-    kind = _kind(leaves[label]) if label else None
+    kind = kind_of(leaves[label]) if label else None
     left_out = [key for key in leaves if key not in (image, label, source_id)]
     return Roles(image, label, kind, source_id, tuple(_notes(where, left_out, leaves, label, kind, label_feature)))
+
+
+def scalars(info: Any) -> list[str]:
+    """Returns the names or paths of all features that hold one text, number or class each, sorted."""
+    floats = [key for key, leaf in _leaves(info.features) if _shape(leaf) == () and np.dtype(leaf.np_dtype).kind == "f"]
+    return sorted([*floats, *(key for key, leaf in _leaves(info.features) if kind_of(leaf))])
 
 
 def _leaves(features: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
@@ -98,7 +104,7 @@ def _image(leaves: Mapping[str, Any], keyed: list[str], asked: str | None, where
 
 
 def _label(leaves: Mapping[str, Any], keyed: list[str], asked: str | None, where: str) -> str | None:
-    can_be = {key: kind for key, feature in leaves.items() if (kind := _kind(feature))}
+    can_be = {key: kind for key, feature in leaves.items() if (kind := kind_of(feature))}
     if asked == NONE:
         return None
     if asked is not None:
@@ -142,7 +148,7 @@ def _notes(
     if left_out:
         yield f"left out of {where}: {_some(left_out)}"
     if label is None and asked != NONE:
-        can_be = [key for key in left_out if _kind(leaves[key])]
+        can_be = [key for key in left_out if kind_of(leaves[key])]
         hint = f"; --label_feature takes one of {_some(can_be)}" if can_be else ""
         yield f"{where} is written without labels, since it has none{hint}"
     if kind == TEXT:
@@ -164,8 +170,8 @@ def _is_image(feature: Any) -> bool:
     return isinstance(feature, tfds.features.Image) and not isinstance(feature, tfds.features.LabeledImage)
 
 
-def _kind(feature: Any) -> str | None:
-    """Returns what kind of label a feature can be; None if it can't be one."""
+def kind_of(feature: Any) -> str | None:
+    """Returns what kind of label one of TFDS's features can be; None if it can't be one."""
     import tensorflow_datasets as tfds  # Late: takes seconds.
 
     if isinstance(feature, tfds.features.ClassLabel):
@@ -203,5 +209,5 @@ def _said(feature: Any) -> str:
     inner = getattr(feature, "feature", None)
     if inner is not None:
         return f"a sequence of {_said(inner)}"
-    kind = _kind(feature)
+    kind = kind_of(feature)
     return f"a {kind}" if kind else f"of kind {type(feature).__name__}"

@@ -158,3 +158,19 @@ def test_a_vanished_file_is_named(tmp_path):
     (tmp_path / "cat/b.png").unlink()
     with pytest.raises(DeidError, match=r"image cat/b\.png .*can't be read"):
         read_all(source, "train")
+
+
+def test_the_folder_of_each_image_is_a_feature(tmp_path):
+    write(tmp_path, "x/train/ann/1.png", "x/train/bob/1.png", "x/train/bob/2.png", "x/test/ann/9.png", "y/1.png", "y/2.png")
+    source = open_source(SourceConfig(f"folder:{tmp_path / 'x'}"))
+    assert source.value_features == ["folder"]
+    assert source.values("train", "folder") == ["ann", "bob", "bob"] and source.values("test", "folder") == ["ann"]
+    chosen = open_source(SourceConfig(f"folder:{tmp_path / 'x'}", classes=("bob",)))
+    assert chosen.values("train", "folder") == ["bob", "bob"]
+    with pytest.raises(DeidError, match="unknown feature 'folders'. Did you mean 'folder'"):
+        source.values("train", "folders")
+    with pytest.raises(DeidError, match="unknown split 'val'"):
+        source.values("val", "folder")
+    # No folder but the split's, or the source's own.
+    with pytest.raises(DeidError, match="feature 'folder' was asked for, and y has no features"):
+        open_source(SourceConfig(f"folder:{tmp_path / 'y'}")).values("train", "folder")

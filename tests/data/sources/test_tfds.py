@@ -174,3 +174,30 @@ def test_no_other_files_are_opened(tmp_path, file_format, monkeypatch):
     chosen = open_source(SourceConfig(NAME, str(tmp_path), classes=("b",), label_feature="label"))
     opened.clear()  # Classes are chosen by all labels.
     assert [e.index for e in chosen.read("train", 12, 17)] == [37, 40, 43, 46, 49] and len(opened) == 1
+
+
+def test_tfds_values_of_scalar_features(tmp_path):
+    def features(tfds):
+        deep = {
+            "age": np.int32,
+            "share": np.float32,
+            "glasses": np.bool_,
+            "box": tfds.features.Tensor(shape=(4,), dtype=np.float32),
+        }
+        return labelled(tfds, name=tfds.features.Text(), face=deep)
+
+    def face(k):
+        return {"age": 20 + k, "share": k / 10, "glasses": k % 2 == 0, "box": np.zeros(4, np.float32)}
+
+    rows = png_rows(4, name="person {}".format, face=face)
+    store(tmp_path, features, {"train": rows, "test": rows[:2]}, shards=2)
+    source = open_source(SourceConfig("tiny", str(tmp_path), classes=("a", "b")))
+    assert source.value_features == ["face/age", "face/glasses", "face/share", "label", "name"]
+    # As TFDS itself reads them, for the chosen classes.
+    assert source.values("train", "name") == ["person 0", "person 1", "person 3"]
+    assert source.values("train", "label") == ["a", "b", "a"]
+    assert source.values("train", "face/age") == ["20", "21", "23"]
+    assert source.values("train", "face/share") == ["0.0", "0.1", "0.3"]
+    assert source.values("train", "face/glasses") == ["true", "false", "false"]
+    with pytest.raises(DeidError, match="unknown feature 'face/box'"):
+        source.values("train", "face/box")

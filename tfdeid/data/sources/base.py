@@ -126,6 +126,20 @@ class Store(abc.ABC):
         examples = self.read(split, range(self.sizes[split]))
         return np.fromiter((-1 if example.label is None else example.label for example in examples), np.int64)
 
+    @property
+    def value_features(self) -> Sequence[str]:
+        """What `values` can be asked for: names of features that say something of each example, as who is in the picture."""
+        return []
+
+    def values(self, split: str, feature: str) -> Sequence[str]:
+        """Returns what a feature says of every example of a split, as text; "" where it says nothing. Decodes no image.
+
+        Args:
+          split: one of the store's.
+          feature: one of `value_features`.
+        """
+        raise DeidError(f"{self.source_name} has no feature {feature!r}.")
+
     def reads_quickly(self, split: str) -> bool:
         """Tells whether `labels` takes seconds at most: then a `limit` takes as many examples of each class as can be."""
         return False

@@ -29,6 +29,8 @@ from tfdeid.paths import folder_path
 _SPLIT_NAMES = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
 _HEAD = 1 << 16
 _LAYOUTS = "PATH/split/class/*.jpg, PATH/class/*.jpg, PATH/split/*.jpg (no labels) or PATH/*.jpg (no labels)"
+# The feature that says which folder an image lies in.
+_FOLDER = "folder"
 # Remote folders answer slowly.
 _AT_ONCE = 16
 _NAMED = 5
@@ -146,6 +148,14 @@ class FolderStore(Store):
 
     def reads_quickly(self, split: str) -> bool:
         return True
+
+    @property
+    def value_features(self) -> list[str]:
+        """The folder that an image lies in, where that is more than the split."""
+        return [] if self._label_names is None else [_FOLDER]
+
+    def values(self, split: str, feature: str) -> list[str]:
+        return [PurePosixPath(file).parent.name for file, _ in self._files[split]]
 
     def read(self, split: str, indices: Sequence[int] | np.ndarray) -> Iterator[Example]:
         for index in map(int, indices):

@@ -116,6 +116,30 @@ class Source:
         stored_split, indices = self._choice[split]
         return self._relabelled(self._store.read(stored_split, [int(indices[place]) for place in places]))
 
+    @property
+    def value_features(self) -> list[str]:
+        """The features that `values` can be asked for; none of them enters a dataset unless it is the label."""
+        return list(self._store.value_features)
+
+    def values(self, split: str, feature: str) -> list[str]:
+        """Returns what a feature says of the chosen examples of a split, in their order; "" where it says nothing.
+
+        Args:
+          split: one of `splits`.
+          feature: one of `value_features`.
+
+        Raises:
+          DeidError: the split or the feature is not there, or the source can't be read.
+        """
+        self._size(split)
+        if not self.value_features:
+            raise DeidError(f"feature {feature!r} was asked for, and {self.name} has no features that say what examples are.")
+        if feature not in self.value_features:
+            raise unknown_name("feature", feature, self.value_features)
+        stored_split, indices = self._choice[split]
+        values = self._store.values(stored_split, feature)
+        return [values[index] for index in map(int, indices)]
+
     def _size(self, split: str) -> int:
         if split not in self.splits:
             raise unknown_name("split", split, self.splits)

@@ -6,7 +6,7 @@ import bisect
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from tfdeid.commandline import absolute
 from tfdeid.data.locate import dataset_folder, open_folder
 from tfdeid.data.record_files import READERS, READERS_AT
 from tfdeid.data.sources.base import Example, Store
-from tfdeid.data.tfds_features import BOOLEAN, CLASS, INTEGER, TEXT, choose
+from tfdeid.data.tfds_features import BOOLEAN, CLASS, INTEGER, TEXT, choose, kind_of, scalars
 from tfdeid.errors import DeidError
 from tfdeid.files import is_remote
 
@@ -167,6 +167,27 @@ class TfdsStore(Store):
     def read(self, split: str, indices: Sequence[int] | np.ndarray) -> Iterator[Example]:
         """Yields the examples at ascending positions; what lies between them is passed over."""
         return self._records(split, indices)
+
+    @functools.cached_property
+    def value_features(self) -> list[str]:
+        """The features of one text, number or class each, by name or path."""
+        return scalars(self.builder.info)
+
+    def values(self, split: str, feature: str) -> list[str]:
+        """Returns names of classes, texts and numbers as text. Reads through the split's files, but decodes no image."""
+        named = self._naming(feature)
+        return [named(values[feature]) for _, values in self._values(split, range(self.sizes[split]), (feature,))]
+
+    def _naming(self, path: str) -> Callable[[Any], str]:
+        """Returns what makes a text of a feature's stored value."""
+        feature, kind = self.feature(path), kind_of(self.feature(path))
+        if kind == CLASS:
+            return lambda value: feature.names[value] if 0 <= value < feature.num_classes else ""
+        if kind == BOOLEAN:
+            return lambda value: _BOOLEANS[int(bool(value))]
+        if kind is None:  # A float, which is stored in 32 bits.
+            return lambda value: str(np.float32(value))
+        return _text
 
     def feature(self, path: str) -> Any:
         """Returns TFDS's feature of a name or path (a/b)."""
