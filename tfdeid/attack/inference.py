@@ -20,7 +20,6 @@ from tfdeid.attack.judge import train_judge
 from tfdeid.attack.pool import Pool
 from tfdeid.attack.section import Section
 from tfdeid.attack.sentences import percent
-from tfdeid.attack.shadow_keys import shadow_deidentifier
 from tfdeid.attack.shadow_pairs import SIZE, reduce_all, seen, shadow_pairs
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
@@ -189,7 +188,7 @@ def infer(
     plain = judged(PLAIN, _plain(config, own.images), _plain(config, attacked.images))
     on_step(f"inferring {pool.feature}: making {len(own.images):,} records under keys of the attacker's own")
     records = np.stack(parallel_map(Deidentifier(config, key), attacked.images, attacked.ids))
-    prepare = shadow_deidentifier(config.with_scheme("plain"), None).prepare
+    prepare = Deidentifier(config.with_scheme("plain")).prepare
     view = View(records, list(attacked.ids), config, parallel_map(prepare, own.images), seed=seed)
     known, shown = shadow_pairs(view, num_keys).records, seen(records, config)
     channels = records.shape[3]
@@ -238,13 +237,13 @@ def _classes(pool: Pool, names: Sequence[str]) -> Classes:
 
 def _plain(config: DeidConfig, images: Sequence[Image]) -> Image:
     """Returns uint8[N, 64, 64, C], images as they came, gray if so configured."""
-    whole = shadow_deidentifier(config.with_scheme("plain", input_size=SIZE, output_size=SIZE), None)
+    whole = Deidentifier(config.with_scheme("plain", input_size=SIZE, output_size=SIZE))
     return reduce_all(parallel_map(whole, images))
 
 
 def _figures(name: str, named: Classes, right: Classes) -> FormFigures:
     hits = named == right
-    return FormFigures(name, Estimate.ofhits.in_percent(), balanced(hits, right))
+    return FormFigures(name, Estimate.of_share(hits), balanced(hits, right))
 
 
 def balanced(hits: npt.NDArray[np.bool_], right: Classes) -> Estimate:

@@ -64,7 +64,7 @@ def run(argv: Sequence[str], program: str) -> int:
         )
         also = [name for name in OPTIONS if vars(arguments)[name]]
         key = Key.load(arguments.key)
-        further = questions.prepare(target, key, arguments.text, arguments.sensitive, bool(also))
+        further = questions.prepare(target, key, arguments.text, arguments.sensitive, "learned_inversion" in also)
         findings = perform.answering(perform.perform(target, key, asked, also, threshold is not None), further)
     except KeyboardInterrupt:
         raise DeidError("interrupted. Nothing was written.") from None

@@ -8,7 +8,7 @@ from tfdeid.key import Key
 from tfdeid.schemes.base import CommonOptions, Scheme
 from tfdeid.schemes.structural import rasterize, trace_options, vectorize
 from tfdeid.schemes.structural.options import TracingOptions
-from tfdeid.schemes.structural.survival import survival_warnings
+from tfdeid.schemes.survival import traced_warnings
 
 
 class Vectorized(Scheme):
@@ -27,7 +27,7 @@ class Vectorized(Scheme):
 
     @classmethod
     def warnings(cls, config: CommonOptions) -> list[str]:
-        return survival_warnings(config, encrypted=False)
+        return traced_warnings(config, encrypted=False)
 
     def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
         return rasterize(vectorize(image, self._trace), self.config.output_size, backend=self.config.options.backend)

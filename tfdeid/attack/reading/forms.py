@@ -43,7 +43,7 @@ def forms_of(
     for name in attackers() if view.public else ():
         try:
             adversary = ADVERSARIES[name]()
-            if not _is_a_form(adversary, inverts) or not adversary.suits(view.config):
+            if not isinstance(adversary, Attacker) or not _is_a_form(adversary, inverts) or not adversary.suits(view.config):
                 continue
             on_step(f"recovering what is read: {name}")
             forms[{"cleaning": CLEANED, _INVERSION: INVERTED}.get(name, name)] = adversary(view).images
@@ -64,8 +64,8 @@ def smoothed(images: Image, cells: int) -> Image:
     return np.stack(parallel_map(smooth, list(images)))
 
 
-def _is_a_form(adversary: object, inverts: bool) -> bool:
+def _is_a_form(attacker: Attacker, inverts: bool) -> bool:
     """Tells whether somebody makes of the records alone what linkers are given too, or inverts them by a network."""
-    if not isinstance(adversary, Attacker) or adversary.knows is not Knowledge.RECORDS or not adversary.changes_records:
+    if attacker.knows is not Knowledge.RECORDS or not attacker.changes_records:
         return False
-    return adversary.is_given_to_linkers or (inverts and adversary.name == _INVERSION)
+    return attacker.is_given_to_linkers or (inverts and attacker.name == _INVERSION)

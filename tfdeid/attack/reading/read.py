@@ -14,7 +14,6 @@ from tfdeid.attack.reading.figures import FormFigures, Reading, better
 from tfdeid.attack.reading.forms import forms_of, smoothed
 from tfdeid.attack.reading.likeness import characters_right, nearest, normalised
 from tfdeid.attack.reading.ocr import Reader
-from tfdeid.attack.shadow_keys import shadow_deidentifier
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.key import Key
@@ -71,7 +70,7 @@ def read_text(
     prepared = parallel_map(Deidentifier(config.with_scheme("plain", input_size=size)), chosen.images)
     plain, _ = judge("plain images", prepared)
     records = np.stack(parallel_map(Deidentifier(config, key), chosen.images, chosen.ids))
-    prepare = shadow_deidentifier(config.with_scheme("plain"), None).prepare
+    prepare = Deidentifier(config.with_scheme("plain")).prepare
     view = View(records, chosen.ids, config, parallel_map(prepare, public), seed=seed)
     forms, failed = forms_of(view, inverts, on_step)
     judgements = [judge(name, list(images)) for name, images in forms.items()]

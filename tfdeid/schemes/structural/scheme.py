@@ -18,8 +18,8 @@ from tfdeid.schemes.structural.bend import Bend, largest_size
 from tfdeid.schemes.structural.options import StructuralOptions
 from tfdeid.schemes.structural.position_ope import MARGIN
 from tfdeid.schemes.structural.recolor import LEVELS, Recolor
-from tfdeid.schemes.structural.survival import survival_warnings
 from tfdeid.schemes.structural.vector_image import VectorImage
+from tfdeid.schemes.survival import traced_warnings
 
 # The paper asks that rasterising shrink the encrypted canvas by at least 30 percent (section III-C).
 _LARGEST_SHARE_OF_CANVAS = 0.7
@@ -143,7 +143,7 @@ class Structural(Scheme):
 
     @classmethod
     def warnings(cls, config: CommonOptions) -> list[str]:
-        return survival_warnings(config)
+        return traced_warnings(config)
 
     @classmethod
     def cost(cls, config: CommonOptions, num_images: int) -> str:

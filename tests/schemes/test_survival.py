@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tfdeid.deidentifier import DeidConfig
+from tfdeid.schemes.survival import mosaic_warnings
 
 
 def said(scheme: str, size: int) -> str:
@@ -32,3 +33,10 @@ def test_what_is_not_encrypted_hides_less():
 @pytest.mark.parametrize("scheme", ["plain", "negative_positive", "block_shuffle"])
 def test_of_what_was_not_measured_nothing_is_said(scheme):
     assert said(scheme, 224) == ""
+
+
+def test_mosaics_are_told_theirs():
+    assert mosaic_warnings(8) == mosaic_warnings(16) == []
+    (fine,), (finer,) = mosaic_warnings(20), mosaic_warnings(64)
+    assert "25 % of faces were re-identified at 20, 12 % of number plates read at 24, 12 and 0 % at 16" in fine
+    assert "68 % of number plates read at 48" in finer and "at most 16" in finer
