@@ -120,7 +120,9 @@ def test_the_less_is_left_of_an_image_the_less_it_is_like_its_source():
     sizes = (8, 12, 16, 24, 32, 48, 64, 96, 120)
     found = [measure(photographs, DeidConfig(scheme="plain", input_size=size, output_size=120)) for size in sizes]
     for smaller, larger in itertools.pairwise(found):
-        assert (smaller.dei <= larger.dei).all() and (smaller.distance >= larger.distance).all()
+        assert smaller.ssim_dei < larger.ssim_dei and smaller.l2 > larger.l2
+        # One that is nearly flat loses nothing to speak of, and may seem to gain as little.
+        assert (smaller.dei <= larger.dei + 1e-3).all() and (smaller.distance >= larger.distance).all()
     assert found[-1].ssim_dei == pytest.approx(1) and found[-1].l2 == 0
     # By the paper's reference, all sizes would be as good.
     paper = measure(photographs[:2], DeidConfig(scheme="plain", input_size=8, output_size=120), reference="input")

@@ -39,7 +39,7 @@ __all__ = [
 Image = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float64]
 Pair = tuple[Image, Image]
-"""An original and the record that was made of it."""
+"""An original as the scheme takes it, uint8[N, N, C], and the record that was made of it, uint8[S, S, C]."""
 
 MAX_PAIRS = 10
 """No attacker is given more pairs."""
