@@ -22,7 +22,10 @@ IMAGE = {"key_scope": "image"}
 # The part, and its name, of CIFAR-10 3.0.2 under the published key.
 NAMES = (
     (Measuring(DeidConfig(input_size=32), 1000), "measure_cifar10_structural_32_224_fbbda4ff"),
-    (Training(DeidConfig(output_size=75), 0, QUICK_THEN, 10_000, 3_000, 2_000), "train_seed0_cifar10_structural_50_75_d2760b7a"),
+    (
+        Training(DeidConfig(output_size=75), 0, QUICK_THEN, 10_000, 3_000, 2_000),
+        "train_seed0_cifar10_structural_50_75_d2760b7a",
+    ),
     (
         Training(DeidConfig(output_size=75, grayscale=True), 1, QUICK_THEN, 10_000, 10_000, 2_000),
         "train_seed1_cifar10_structural_50_75_grayscale1_c5bbc8ac",
