@@ -51,7 +51,7 @@ def test_parts_are_run_once(shared_tfds, tmp_path, key_path, monkeypatch, capfd)
     folder = tmp_path / "out"
     found = reproduce(TABLE, QUICK, Workshop(folder, str(shared_tfds), str(key_path)))
     images = draw_images(SourceConfig("cifar10", str(shared_tfds)), "test", 3, 0)
-    assert found["structural"]["sdim"].mean == pytest.approx(measure(images, SMALL, Key.load(key_path)).sdim)
+    assert found["structural"]["sdim"].mean == pytest.approx(measure(images, SMALL, Key.load(key_path), reference="input").sdim)
     (run,) = (folder / "runs").iterdir()
     tested, record = json.loads((run / "evaluation.json").read_text()), json.loads((run / "run.json").read_text())
     assert found["structural"]["accuracy"].mean == pytest.approx(100 * tested["accuracy"])
