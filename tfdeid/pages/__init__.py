@@ -25,10 +25,10 @@ def render(package: str, template: str, **values: Any) -> str:
     return page.encode("ascii", "xmlcharrefreplace").decode()
 
 
-def data_url(image: Pixels | bytes) -> str:
-    """Returns uint8[H, W, C], or the bytes of a PNG file, as an address that holds all of it."""
-    png = image if isinstance(image, bytes) else encode_png(image)
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def data_url(image: Pixels | bytes, kind: str = "image/png") -> str:
+    """Returns uint8[H, W, C], or the bytes of a file of a kind, as an address that holds all of it."""
+    data = image if isinstance(image, bytes) else encode_png(image)
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _environment(package: str) -> jinja2.Environment:
