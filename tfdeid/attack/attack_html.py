@@ -29,6 +29,7 @@ def make_page(findings: Findings, command: str) -> str:
     """
     about = findings.about
     made = ", ".join(f"{name} {about[name]}" for name in ("originals", "split", "key_fingerprint", "seed") if name in about)
+    made += f", reference {findings.reference}"
     deid = ", ".join(f"{name} {value}" for name, value in about.get("deid", {}).items())
     return pages.render(
         "tfdeid.attack",
@@ -41,6 +42,7 @@ def make_page(findings: Findings, command: str) -> str:
         abouts=_abouts(findings),
         leaks=sentences.leaks(findings),
         reading=sentences.READING,
+        original=sentences.original_name(findings),
         command=command,
         details=f"{made}; {deid}",
         sections=findings.sections,

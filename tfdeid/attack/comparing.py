@@ -29,7 +29,7 @@ def keyless(config: DeidConfig, images: Sequence[Image]) -> Image:
 def reduced(image: Image, size: int) -> Image:
     """Returns uint8[size, size, C], each pixel the mean of what it covers, or between the pixels of a smaller image."""
     squeezed = image[..., 0] if image.shape[2] == 1 else image
-    kind = PillowImage.Resampling.BOX if image.shape[0] >= size else PillowImage.Resampling.BICUBIC
+    kind = PillowImage.Resampling.BOX if min(image.shape[:2]) >= size else PillowImage.Resampling.BICUBIC
     return np.asarray(PillowImage.fromarray(squeezed).resize((size, size), kind)).reshape(size, size, image.shape[2])
 
 

@@ -26,7 +26,7 @@ def train_judge(
     """Trains the network `small` to tell classes of plain images, mirrored and moved.
 
     Args:
-      images: uint8[N, N, C] each, public and plain.
+      images: uint8[H, W, C] each, public and plain.
       labels: the class of each.
       size: pixels a side that the network sees; images are resized.
       seed: of the network and the order of images.

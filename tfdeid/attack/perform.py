@@ -125,5 +125,5 @@ def _trained_judge(case: Case) -> Judge:
     if not known:
         raise DeidError("no public image has a known class, so nothing says what classes look like.")
     return train_judge(
-        [view.public[number] for number in known], [view.public_labels[number] for number in known], seed=view.seed
+        [view.public_sources[number] for number in known], [view.public_labels[number] for number in known], seed=view.seed
     )

@@ -40,7 +40,7 @@ def recovery_table(findings: Findings) -> Table:
     """Returns a row for each attacker that recovers images, without figures where it failed."""
     head = ["attacker", "knows", "SSIM", "PSNR, dB"]
     # Both gaps are the same where nothing is traced, and there is no warp either.
-    head += ["gap to vectorised", "gap to cleaned", "table error, px"] if findings.traced else ["gap to original"]
+    head += ["gap to vectorised", "gap to cleaned", "table error, px"] if findings.traced else ["gap to ceiling"]
     head += ["accuracy", "used", "seconds"]
     rows = [_recovery(figures, findings.traced) for figures in findings.recoveries]
     failed = [name for name in findings.failed if name not in linkers() and name != JUDGE]
@@ -57,7 +57,8 @@ def linkage_table(findings: Findings) -> Table:
 def ceilings(findings: Findings) -> list[str]:
     """Returns what the figures of attackers are to be compared with."""
     ceiling = (
-        f"SSIM of the record as published {findings.published}; of the {sentences.ceiling_name(findings)} {findings.ceiling}"
+        f"SSIM to {sentences.original_name(findings)}: of the record as published {findings.published}; of the "
+        f"{sentences.ceiling_name(findings)} {findings.ceiling}"
     )
     lines = [f"{ceiling}, cleaned {findings.ceiling_cleaned}" if findings.traced else ceiling]
     if findings.plain_accuracy is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from tfdeid.attack.adversaries import OPTIONS, attackers, in_order, linkers
 from tfdeid.commandline import absolute, absolute_key, command, writable_folder, writing
+from tfdeid.commands.image_options import add_reference
 from tfdeid.data.sources import absolute_dataset
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.key import Key
@@ -22,9 +23,10 @@ carried out, or makes what is no image and no number, is shown as failed, and th
 The exit code is 0 if the attack was carried out, whatever came of it, and 2 after a mistake. With --fail_if_gap_closed X it is
 1 if an attacker without the key closes at least the share X of the gap between the record's SSIM to the original and that of
 the ceiling: the vectorised image after the cleaning that attackers use ("gap to cleaned" in the table, gap_closed_cleaned in
-attack.json), or for schemes that do not trace, the original. Attackers that know pairs, or have images of their choice
-de-identified, count too, since they have no key. So do all attackers where there is no gap, since records are as near to the
-originals as the ceiling is. One of them that could not be carried out makes it 1 too. Linkage does not count.
+attack.json), or for schemes that do not trace, the original reduced to the input size. Attackers that know pairs, or have
+images of their choice de-identified, count too, since they have no key. So do all attackers where there is no gap, since
+records are as near to the originals as the ceiling is. One of them that could not be carried out makes it 1 too. Linkage does
+not count.
 
 Attackers: {attackers}.
 
@@ -61,6 +63,7 @@ def run(argv: Sequence[str], program: str) -> int:
             arguments.num_images,
             arguments.num_public,
             arguments.seed,
+            arguments.reference,
         )
         also = [name for name in OPTIONS if vars(arguments)[name]]
         findings = perform.perform(target, Key.load(arguments.key), asked, also, threshold is not None)
@@ -131,6 +134,7 @@ def make_parser(program: str) -> Parser:
         "(default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of all draws (default: %(default)s)")
+    add_reference(parser)
     parser.add_argument(
         "--output_dir", default="attacked", help="folder for attack.html and attack.json (default: %(default)s)"
     )

@@ -10,8 +10,7 @@ from tfdeid.deidentifier import DeidConfig
 from tfdeid.experiments.parts import Attacking, Identifying, Inferring, Part, Reading, Training
 from tfdeid.experiments.scale import Scale, augmentation
 from tfdeid.experiments.workshop import Workshop
-
-_REFERENCE = "source"
+from tfdeid.reference import SOURCE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +77,7 @@ def _row(question: Question, method: Method, deid: DeidConfig, trained: bool) ->
         Training(small, seed, augmentation(deid), recipe=scale.recipe, dataset=dataset)
         for seed in range(question.seeds if trained else 0)
     )
-    parts: list[Part] = [Attacking(deid, scale.attacked, scale.public, _REFERENCE, pictures=True, dataset=dataset)]
+    parts: list[Part] = [Attacking(deid, scale.attacked, scale.public, SOURCE, pictures=True, dataset=dataset)]
     if question.identity:
         parts.append(Identifying(deid, question.identity, scale.identified, dataset=dataset))
     if question.text:

@@ -17,6 +17,7 @@ from tfdeid.experiments.parts.base import LATER, Part, Result
 from tfdeid.experiments.pictures import keep_pictures
 from tfdeid.experiments.progress import saying
 from tfdeid.experiments.workshop import Workshop
+from tfdeid.reference import INPUT
 
 # Two trained networks and some others, on two cores, from runs of our own.
 _HOURS_AN_IMAGE = 4.0 / 60 / 3_500
@@ -29,15 +30,14 @@ class Attacking(Part):
     Attributes:
       num_images: records of the split to test on that are attacked, at most all.
       num_public: images of the split to train on that attackers have, at most all.
-      reference: what SSIM is taken to: "source", the image as it came, or "input", already reduced to the input size, as in the
-        paper and in all figures of earlier versions.
+      reference: what records are compared with, one of `tfdeid.reference`; `INPUT` is as in all figures of earlier versions.
       pictures: whether pictures are kept beside the figures, which show originals.
     """
 
     work: ClassVar[str] = "attacking"
     num_images: int
     num_public: int
-    reference: str = dataclasses.field(default="input", metadata=LATER)
+    reference: str = dataclasses.field(default=INPUT, metadata=LATER)
     pictures: bool = dataclasses.field(default=False, metadata=LATER)
 
     @property
@@ -71,7 +71,7 @@ class Attacking(Part):
         # A case keeps some images for attackers who know originals, of whom there is none here.
         images = draw_images(source, splits.test, self.num_images + MAX_PAIRS, 0, at_most=True)
         public = draw_images(source, splits.train, self.num_public, 0, at_most=True)
-        case = make_case(images, [], public, [], self.deid, workshop.key)
+        case = make_case(images, [], public, [], self.deid, workshop.key, reference=self.reference)
         say = saying()
         findings = attack(case, attackers(self.deid), on_step=say)
         if findings.failed:

@@ -11,13 +11,14 @@ from tfdeid.data.draw import draw_images
 from tfdeid.experiments.parts.base import Part, Result
 from tfdeid.experiments.workshop import Workshop
 from tfdeid.measure.measures import MEASURES, measure
+from tfdeid.reference import INPUT
 
 _IMAGES_AN_HOUR = 400_000  # On two cores, from runs of our own.
 
 
 @dataclasses.dataclass(frozen=True)
 class Measuring(Part):
-    """Measures of a dataset's images.
+    """Measures of a dataset's images, as the paper takes them: compared with images reduced to the input size.
 
     Attributes:
       num_images: images drawn of each split, at most all.
@@ -45,6 +46,6 @@ class Measuring(Part):
         splits = self.splits or tuple(workshop.source(self.dataset).splits)
         images = [image for split in splits for image in draw_images(source, split, self.num_images, 0, at_most=True)]
         with tqdm(total=len(images), unit="image", leave=False, disable=None) as bar:
-            measures = measure(images, self.deid, workshop.key, on_image=bar.update)
+            measures = measure(images, self.deid, workshop.key, on_image=bar.update, reference=INPUT)
         means = {name: measures.mean(name) for name in MEASURES}
         return {**means, **{f"{name}_error": measures.error(name) for name in MEASURES}, "images": len(images)}
