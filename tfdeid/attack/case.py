@@ -89,7 +89,7 @@ def open_case(target: Target, key: Key | None) -> Case:
     if "deid" not in facts:
         raise DeidError(f"{target.dataset} was not made by this tool: its metadata says nothing of a scheme.")
     config = DeidConfig.of_facts(facts)
-    key = _checked_key(target, key, config, facts)
+    key = checked_key(target, key, config, facts)
     split = _split(target, builder.info.splits)
     published = open_source(SourceConfig(dataset=target.dataset, data_dir=target.data_dir))
     source = open_source(SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts))
@@ -173,7 +173,7 @@ def make_case(
     return Case(view, originals[:count], labels[:count], pairs, key, {"deid": config.to_dict(), "seed": seed, **(about or {})})
 
 
-def _checked_key(target: Target, key: Key | None, config: DeidConfig, facts: dict[str, Any]) -> Key:
+def checked_key(target: Target, key: Key | None, config: DeidConfig, facts: dict[str, Any]) -> Key:
     """Returns the key of a dataset; raises DeidError if it is another one, or if there is nothing to attack."""
     if not config.scheme_class.hides:
         raise DeidError(f"{target.dataset} is not encrypted (scheme {config.scheme}), so there is nothing to attack.")
