@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tfdeid.attack.base import Image, View
-from tfdeid.attack.comparing import reduced
 from tfdeid.attack.figures import Estimate
 from tfdeid.attack.pool import Pool
 from tfdeid.attack.reading.figures import FormFigures, Reading, better
@@ -87,7 +86,7 @@ def read_text(
         left_out=len(texts) - len(known),
         plain=plain,
         forms=[figures for figures, _ in judgements],
-        mosaics={cells: _mosaic(cells, prepared, judge) for cells in mosaics if 2 <= cells <= size},
+        mosaics={cells: _mosaic(config, cells, chosen.images, judge) for cells in mosaics if 2 <= cells <= size},
         failed=failed,
         examples=list(zip(judge.texts, read, strict=True))[:_SHOWN],
     )
@@ -120,16 +119,10 @@ class _Judge:
         return [nearest(found, text) for found, text in zip(lines, texts, strict=True)]
 
 
-def _mosaic(cells: int, images: Sequence[Image], judge: _Judge) -> FormFigures:
+def _mosaic(config: DeidConfig, cells: int, images: Sequence[Image], judge: _Judge) -> FormFigures:
     """Returns what is read from a mosaic of the images, smoothed: from flat cells next to nothing is."""
-    made = np.stack([_flat(image, cells) for image in images])
-    return judge(f"mosaic of {cells} x {cells}", list(smoothed(made, cells)))[0]
-
-
-def _flat(image: Image, cells: int) -> Image:
-    small, size = reduced(image, cells), image.shape[0]
-    cell = (2 * np.arange(size) + 1) * cells // (2 * size)
-    return small[cell][:, cell]
+    made = parallel_map(Deidentifier(config.with_scheme("pixelate", input_size=config.output_size, cells=cells)), images)
+    return judge(f"mosaic of {cells} x {cells}", list(smoothed(np.stack(made), cells)))[0]
 
 
 def _others(texts: Sequence[str], seed: int) -> list[str]:
