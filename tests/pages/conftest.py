@@ -19,8 +19,8 @@ HEIGHT = 900
 # Text whose contrast to what lies behind it is less than 4.5 (WCAG 2, level AA).
 FAINT = """
 const parse = text => { const n = text.match(/[\\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n; };
-const light = c => { const [r, g, b] = c.slice(0, 3).map(v => v / 255).map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+const linear = v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+const light = c => { const [r, g, b] = c.slice(0, 3).map(v => linear(v / 255)); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
 const found = []; let seen = 0;
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 while (walker.nextNode()) {

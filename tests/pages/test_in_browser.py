@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 
 import numpy as np
@@ -69,7 +70,7 @@ def test_a_page_in_a_browser(report, browser):
         assert shot.shape[1] == width and np.ptp(shot) > 200 and 2 < 100 * (shot < 128).all(2).mean() < 60
         assert browser.complaints() == []
     levels = browser.run("return [...document.querySelectorAll('h1, h2, h3')].map(e => Number(e.tagName[1]))")
-    assert levels[0] == 1 and levels.count(1) == 1 and all(b <= a + 1 for a, b in zip(levels, levels[1:]))
+    assert levels[0] == 1 and levels.count(1) == 1 and all(b <= a + 1 for a, b in itertools.pairwise(levels))
     assert browser.run("return document.querySelectorAll('th:not([scope])').length") == 0
     assert browser.run("return document.documentElement.lang") == "en"
     assert browser.run("return document.scripts.length") == 0

@@ -11,6 +11,7 @@ from etils import epath
 from tfdeid import pages
 from tfdeid.compare import plot
 from tfdeid.compare.figures import ACCURACY, RISKS, Against, Axis, Comparison, Interval, MethodFigures, Shown
+from tfdeid.compare.labels import LABELLED, unbeaten
 from tfdeid.files import write_text
 
 PRIVATE = (
@@ -26,8 +27,9 @@ _WORDS = {1: "higher", 0: "no different", -1: "lower"}
 
 def make_page(comparison: Comparison) -> str:
     """Returns the page, in ASCII. Pictures whose files are gone are left out."""
-    shown = [method for method in _by_importance(comparison) if method.pictures]
-    count = OPEN if len(shown) > OPEN else len(shown)
+    having = [method for method in _by_importance(comparison) if method.pictures]
+    blocks = [_block(method, comparison) for method in having[: OPEN + FOLDED]]
+    blocks = [block for block in blocks if block["strips"]]
     return pages.render(
         "tfdeid.compare",
         "compare.html.jinja",
@@ -42,9 +44,9 @@ def make_page(comparison: Comparison) -> str:
         plot_title="Accuracy against each risk" if plot.has_plane(comparison) else "Each risk by method",
         plot_about=_plot_about(comparison),
         besides=_besides(comparison),
-        open=[_block(method, comparison) for method in shown[:count]],
-        folded=[_block(method, comparison) for method in shown[count : count + FOLDED]],
-        without=len(shown[count + FOLDED :]),
+        open=blocks[:OPEN],
+        folded=blocks[OPEN:],
+        without=len(having[OPEN + FOLDED :]),
         left_out=_left_out(comparison),
         meanings=[(axis.title.split(",")[0], _sentence(axis.about)) for axis in comparison.axes],
         reading=_reading(comparison),
@@ -70,14 +72,14 @@ def lead(comparison: Comparison) -> str:
         if not values:
             continue
         low, high = axis.text(min(values)), axis.text(max(values))
+        name, _, unit = axis.title.partition(", ")
         beside = []
         if plain is not None and (own := _figure(plain, axis)) is not None:
             beside.append(f"plain images {axis.text(own.value)}")
         if (chance := _chance(comparison, axis)) is not None:
             beside.append(f"who guesses {axis.text(chance)}")
-        parts.append(
-            f"{axis.title} {low}" + (f" to {high}" if high != low else "") + (f" ({', '.join(beside)})" if beside else "")
-        )
+        span = low if low == high else f"{low} to {high}"
+        parts.append(f"{name} {span} {unit}" + (f" ({', '.join(beside)})" if beside else ""))
     count = f"{len(hidden)} method{'' if len(hidden) == 1 else 's'}"
     return f"{count}: {'; '.join(parts) or 'nothing could be measured'}."
 
@@ -144,7 +146,7 @@ def _plot_about(comparison: Comparison) -> str:
         "Up and to the left is better. Bars are 95 % intervals; dashes are who guesses, dots the accuracy on plain images. "
         "The line joins the mosaics: what lies below it or to its right keeps less, or gives away more, than a mosaic does."
     )
-    if len(comparison.methods) > plot.LABELLED:
+    if len(comparison.methods) > LABELLED:
         said += " Of so many methods those are labelled that no other beats in both, and the mosaics."
     return said
 
@@ -164,7 +166,7 @@ def _besides(comparison: Comparison) -> dict[str, Any]:
 def _against(one: Against) -> dict[str, str]:
     axis = RISKS[one.risk]
     return {
-        "values": f"{axis.text(one.own.value)} against {axis.text(one.mosaic.value)}",
+        "figures": f"{axis.text(one.own.value)} against {axis.text(one.mosaic.value)}",
         "intervals": " against ".join(filter(None, (_range(axis, one.own), _range(axis, one.mosaic)))),
         "word": _WORDS[one.verdict],
     }
@@ -175,18 +177,21 @@ def _by_importance(comparison: Comparison) -> list[MethodFigures]:
     if len(comparison.methods) <= OPEN:
         return list(comparison.methods)
     hidden = [method for method in comparison.methods if not method.is_plain]
-    unbeaten = {method.name for risk in comparison.risks for method in plot.unbeaten(hidden, risk)}
+    best = {method.name for risk in comparison.risks for method in unbeaten(hidden, risk)}
 
     def place(method: MethodFigures) -> tuple[bool, bool, bool]:
-        return method.name != comparison.recommended, method.name not in unbeaten, method.is_plain
+        return method.name != comparison.recommended, method.name not in best, method.is_plain
 
     return sorted(comparison.methods, key=place)
 
 
 def _block(method: MethodFigures, comparison: Comparison) -> dict[str, Any]:
     """Returns the pictures of a method, with its figures above them."""
-    figures = [(axis, _figure(method, axis)) for axis in comparison.axes]
-    said = "; ".join(f"{axis.title} {axis.text(figure.value)}" for axis, figure in figures if figure is not None)
+    said = "; ".join(
+        f"{axis.title.split(', ')[0]} {axis.text(figure.value)} {axis.title.split(', ')[1]}"
+        for axis in comparison.axes
+        if (figure := _figure(method, axis)) is not None
+    )
     beside = f" {_sentence(method.beside.verdict)}" if method.beside is not None else ""
     strips = [strip for shown in method.pictures if (strip := _strip(shown, method.name)) is not None]
     return {"name": method.name, "said": f"{_sentence(said)}{beside}", "strips": strips}

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import io
 import itertools
 import math
 import pathlib
-import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from etils import epath
 
 from tfdeid.compare.figures import ACCURACY, RISKS, Axis, Comparison, Interval, MethodFigures
+from tfdeid.compare.labels import choose, has_both, short_names, unbeaten
 from tfdeid.compare.placing import Box, Line, Point, place
 from tfdeid.files import write_text
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.text import Annotation, Text
     from matplotlib.transforms import BboxBase
 
-LABELLED = 24
-"""Of more methods than these, only those are labelled that none beats, the mosaics, and the recommended one."""
 LISTED = 40
 """Without accuracy, at most so many methods are drawn, those with the least risk."""
 _OWN = "structural"
@@ -93,46 +90,6 @@ def draw_panels(comparison: Comparison) -> Iterator[Panel]:
         yield Panel(_title(axis), picture.getvalue(), _alt(axis, comparison))
 
 
-def short_names(methods: Iterable[MethodFigures]) -> dict[str, str]:
-    """Returns what a method is called where there is little room, by name: `structural 50 bend`, `mosaic 12`.
-
-    Two that would be called the same keep their names.
-    """
-    short = {method.name: _short_name(method) for method in methods}
-    count = collections.Counter(short.values())
-    return {name: label if count[label] == 1 else name for name, label in short.items()}
-
-
-def unbeaten(methods: Iterable[MethodFigures], risk: str) -> list[MethodFigures]:
-    """Returns those than which no other has both more accuracy and less of a risk."""
-    both = [
-        (method, method.accuracy.value, method.risks[risk].value)
-        for method in methods
-        if method.accuracy and risk in method.risks
-    ]
-    return [
-        method
-        for method, accuracy, own in both
-        if not any(other >= accuracy and less <= own and (other, less) != (accuracy, own) for _, other, less in both)
-    ]
-
-
-def _short_name(method: MethodFigures) -> str:
-    scheme, _, options = method.name.partition(":")
-    words = ["mosaic" if method.is_mosaic else scheme]
-    for number, option in enumerate(filter(None, options.split(","))):
-        name, _, value = option.partition("=")
-        if value == "true":
-            words.append(name)
-        else:
-            words.append(value if number == 0 and re.fullmatch(r"[\d.]+", value) else option)
-    return " ".join(words)
-
-
-def _has_both(method: MethodFigures, risk: str) -> bool:
-    return method.accuracy is not None and risk in method.risks
-
-
 def _shown(comparison: Comparison) -> list[Axis]:
     return [RISKS[name] for name in comparison.risks] or [ACCURACY]
 
@@ -154,7 +111,7 @@ def _alt(axis: Axis, comparison: Comparison) -> str:
 
 
 def _points(comparison: Comparison, axis: Axis) -> list[MethodFigures]:
-    return [method for method in comparison.methods if _has_both(method, axis.name) and not method.is_plain]
+    return [method for method in comparison.methods if has_both(method, axis.name) and not method.is_plain]
 
 
 def _chance(comparison: Comparison, axis: Axis) -> float | None:
@@ -177,7 +134,17 @@ def _fill(figure: Figure, panels: Sequence[tuple[Axes, Axis]], comparison: Compa
     if len(panels) > 1:
         figure.suptitle("Accuracy, and what attackers get: up and to the left is better", fontsize=_FONT + 3, color=_INK)
     handles, names = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=4, fontsize=_FONT, frameon=False)
+    if handles:
+        figure.legend(
+            handles,
+            names,
+            loc="outside lower center",
+            ncols=len(handles) if len(panels) > 1 or len(handles) < 5 else 3,
+            fontsize=_FONT,
+            frameon=False,
+            columnspacing=1.2,
+            handletextpad=0.3,
+        )
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for (axes, axis), texts in zip(panels, drawn):
@@ -187,7 +154,7 @@ def _fill(figure: Figure, panels: Sequence[tuple[Axes, Axis]], comparison: Compa
 def _draw_plane(axes: Axes, axis: Axis, comparison: Comparison) -> list[Text]:
     """Draws the accuracy over a risk; returns texts that labels must not cover."""
     points = _points(comparison, axis)
-    labelled = _labelled(points, axis, comparison)
+    labelled = choose(points, axis.name, comparison)
     rest = [method for method in points if method not in labelled]
     axes.plot(*_values(rest, axis), "o", ms=3, mfc=_PALE, mec=_PALE, label="beaten by another" if rest else None, zorder=2)
     for name, marker, face, chosen in _kinds(labelled):
@@ -204,7 +171,7 @@ def _draw_plane(axes: Axes, axis: Axis, comparison: Comparison) -> list[Text]:
         )
         size = 5 if marker == "D" else 6
         axes.plot(*_values(chosen, axis), marker, ms=size, mfc=face, mec=_INK, mew=0.9, label=name, zorder=4)
-    line = [method for method in comparison.mosaics if _has_both(method, axis.name)]
+    line = [method for method in comparison.mosaics if has_both(method, axis.name)]
     axes.plot(*_values(line, axis), color=_GRAY, lw=1, zorder=3)
     recommended = [method for method in points if method.name == comparison.recommended]
     if recommended:
@@ -213,14 +180,14 @@ def _draw_plane(axes: Axes, axis: Axis, comparison: Comparison) -> list[Text]:
         )
     axes.set_ylabel(ACCURACY.axis, fontsize=_FONT + 0.5)
     axes.margins(0.08)
-    _limit(axes, axis, points)
+    _limit(axes, axis, points, _chance(comparison, axis))
     return [*_mark_plain(axes, axis, comparison), *_mark_chance(axes, _chance(comparison, axis))]
 
 
 def _kinds(methods: Sequence[MethodFigures]) -> Iterator[tuple[str, str, str, list[MethodFigures]]]:
     """Yields the kinds that are told apart, by shape and not by colour alone: name, marker, colour, and which they are."""
     kinds = (
-        (f"{_OWN} (this project's method)", "o", _BLUE, [one for one in methods if one.deid.scheme == _OWN]),
+        (_OWN, "o", _BLUE, [one for one in methods if one.deid.scheme == _OWN]),
         ("mosaics", "s", "white", [one for one in methods if one.is_mosaic]),
         ("others", "D", _PALE, [one for one in methods if one.deid.scheme != _OWN and not one.is_mosaic]),
     )
@@ -236,12 +203,14 @@ def _errors(intervals: Sequence[Interval]) -> list[list[float]]:
     return [[max(0.0, one.below) for one in intervals], [max(0.0, one.above) for one in intervals]]
 
 
-def _limit(axes: Axes, axis: Axis, points: Sequence[MethodFigures]) -> None:
+def _limit(axes: Axes, axis: Axis, points: Sequence[MethodFigures], chance: float | None) -> None:
     """Leaves room for labels on the right where points crowd there; no ticks stand where no figure can be."""
     most = 100.0 if axis.decimals == 1 else 1.0
     left, right = axes.get_xlim()
     left, right = (min(0.0, left), right) if axis.decimals == 1 else (left, right)
     left, right = max(left, -0.03 * most), min(right, 1.03 * most)
+    if chance is not None:
+        right = max(right, chance + 0.05 * (chance - left))
     crowd = [method for method in points if method.risks[axis.name].value > left + 0.8 * (right - left)]
     right_end = right + (0.3 * (right - left) if crowd else 0)
     axes.set_xlim(left, right_end)
@@ -273,19 +242,11 @@ def _mark_chance(axes: Axes, chance: float | None) -> list[Text]:
     return [axes.annotate("chance", (chance, 0), (2, 3), where, "offset points", fontsize=_FONT - 0.5, color=_GRAY)]
 
 
-def _labelled(points: Sequence[MethodFigures], axis: Axis, comparison: Comparison) -> list[MethodFigures]:
-    """Returns which points have a label and error bars: all, or of too many those that matter."""
-    if len(points) <= LABELLED:
-        return list(points)
-    names = {method.name for method in [*unbeaten(points, axis.name), *comparison.mosaics]} | {comparison.recommended}
-    return [method for method in points if method.name in names]
-
-
 def _label(axes: Axes, axis: Axis, comparison: Comparison, texts: Sequence[Text]) -> None:
     """Writes labels where they cover no mark, no other label and, if there is room, no line."""
     points = _points(comparison, axis)
     names = short_names(comparison.methods)
-    labelled = _labelled(points, axis, comparison)
+    labelled = choose(points, axis.name, comparison)
     written = [
         _write(axes, names[method.name], _pair(method, axis), method.name == comparison.recommended) for method in labelled
     ]
@@ -344,7 +305,7 @@ def _lines(axes: Axes, points: Sequence[MethodFigures], axis: Axis, comparison: 
         assert method.accuracy is not None
         (x, y), risk = _pair(method, axis), method.risks[axis.name]
         lines += [((risk.low, y), (risk.high, y)), ((x, method.accuracy.low), (x, method.accuracy.high))]
-    mosaics = [_pair(method, axis) for method in comparison.mosaics if _has_both(method, axis.name)]
+    mosaics = [_pair(method, axis) for method in comparison.mosaics if has_both(method, axis.name)]
     lines += itertools.pairwise(mosaics)
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     chance = _chance(comparison, axis)
