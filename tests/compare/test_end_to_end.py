@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 
 import numpy as np
@@ -10,12 +11,13 @@ import pytest
 from PIL import Image
 
 from tfdeid import Key
-from tfdeid.attack.identity import reidentify as reidentifying
 from tfdeid.cli import main
 from tfdeid.experiments import scale
 from tfdeid.experiments.parts import attacking
 from tfdeid.experiments.scale import QUICK, SCALES, Recipe
 
+# The package has the function of the module's name.
+reidentifying = importlib.import_module("tfdeid.attack.identity.reidentify")
 TINY = dataclasses.replace(
     QUICK, attacked=30, public=40, recipe=Recipe(("--model=small", "--rotation=0"), epochs=2, rate=1e-3, batch_size=16)
 )
