@@ -81,7 +81,7 @@ def _row(question: Question, method: Method, deid: DeidConfig, trained: bool) ->
     if question.identity:
         parts.append(Identifying(deid, question.identity, scale.identified, dataset=dataset))
     if question.text:
-        parts.append(Reading(deid, question.text, scale.read, dataset=dataset))
+        parts.append(Reading(deid, question.text, scale.read, scale.public, dataset=dataset))
     if question.sensitive:
         parts.append(Inferring(deid, question.sensitive, scale.attacked, scale.public, dataset=dataset))
     return Row(method, deid, trainings, {part.work: part for part in parts})
