@@ -138,7 +138,7 @@ def test_a_full_disk_costs_files_and_not_figures(tmp_path, key_path, monkeypatch
         (["--alpha=3"], "alpha must be in"),
         (["--split=tset"], "'test'"),
         (["--size=3"], "--help"),
-        (["--reference=paper"], "unknown reference 'paper'. Known: source, input"),
+        (["--reference=paper"], "unknown reference 'paper'. Known: input, source."),
     ],
 )
 def test_mistakes(options, message, key_path, tmp_path, capsys):

@@ -96,7 +96,7 @@ def test_vector_documents_are_those_of_the_picture_where_each_image_has_its_own_
 
 
 def test_vector_documents_hold_keyed_colours_and_bends(tmp_path):
-    main(["keygen", "--output", str(tmp_path / "key")])
+    Key("k" * 44).save(tmp_path / "key")  # Not every key's bend moves something beyond the left or upper edge.
     (tmp_path / "c.yaml").write_text("deid: {colors: keyed, bend: true}")
     options = ["--config", str(tmp_path / "c.yaml"), "--key", str(tmp_path / "key"), "--output", str(tmp_path / "p.png")]
     assert main(["preview", _astronaut(), *options, "--svg", str(tmp_path / "svg")]) == 0

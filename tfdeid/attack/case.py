@@ -98,17 +98,10 @@ def open_case(target: Target, key: Key | None) -> Case:
     if "deid" not in facts:
         raise DeidError(f"{target.dataset} was not made by this tool: its metadata says nothing of a scheme.")
     config = DeidConfig.of_facts(facts)
-    key = _checked_key(target, key, config, facts)
-    split = _split(target, builder.info.splits)
+    key = checked_key(target, key, config, facts)
+    split = split_of(target, builder.info.splits)
     published = open_source(SourceConfig(dataset=target.dataset, data_dir=target.data_dir))
-    source = open_source(SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts))
-    for note in source.warnings:
-        warn(note)
-    if source.name != facts["source"]:
-        raise DeidError(f"{target.dataset} was made of {facts['source']}; the originals given are {source.name}.")
-    origin = facts.get("source_splits", {}).get(split, split)
-    if origin not in source.splits:
-        raise DeidError(f"{target.originals} has no split {origin}: give the originals that the dataset was made of.")
+    source, origin = _open_originals(target, facts, split)
     shape = builder.info.features["image"].shape
     prepare = _preparing(config, shape[-1], target.reference)
     record_id = source.record_ids(key, config.algorithm_version)
@@ -206,7 +199,7 @@ def make_case(
     )
 
 
-def _checked_key(target: Target, key: Key | None, config: DeidConfig, facts: dict[str, Any]) -> Key:
+def checked_key(target: Target, key: Key | None, config: DeidConfig, facts: dict[str, Any]) -> Key:
     """Returns the key of a dataset; raises DeidError if it is another one, or if there is nothing to attack."""
     if not config.scheme_class.hides:
         raise DeidError(f"{target.dataset} is not encrypted (scheme {config.scheme}), so there is nothing to attack.")
@@ -218,13 +211,27 @@ def _checked_key(target: Target, key: Key | None, config: DeidConfig, facts: dic
     return key
 
 
-def _split(target: Target, splits: Iterable[str]) -> str:
+def split_of(target: Target, splits: Iterable[str]) -> str:
+    """Returns the split that is attacked."""
     names = list(splits)
     if target.split is None:
         return "test" if "test" in names else names[0]
     if target.split not in names:
         raise unknown_name("split", target.split, names)
     return target.split
+
+
+def _open_originals(target: Target, facts: dict[str, Any], split: str) -> tuple[Source, str]:
+    """Returns the source that a dataset was made of, and the split of it that a split was made of; or raises DeidError."""
+    source = open_source(SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts))
+    for note in source.warnings:
+        warn(note)
+    if source.name != facts["source"]:
+        raise DeidError(f"{target.dataset} was made of {facts['source']}; the originals given are {source.name}.")
+    origin = facts.get("source_splits", {}).get(split, split)
+    if origin not in source.splits:
+        raise DeidError(f"{target.originals} has no split {origin}: give the originals that the dataset was made of.")
+    return source, origin
 
 
 @dataclasses.dataclass(frozen=True)

@@ -42,6 +42,16 @@ class Estimate:
         # The interval is about `share`; the one given is about the mean and covers it.
         return cls(float(array.mean()), near + abs(float(share - array.mean())))
 
+    def in_percent(self) -> str:
+        """Returns it in percent."""
+        interval = f" +- {100 * self.half_width:.1f} %" if self.half_width is not None else " %"
+        return f"{100 * self.mean:.1f}{interval}"
+
+    def ends(self) -> tuple[float, float]:
+        """Returns the ends of the interval of a share, which lie in [0, 1]."""
+        half_width = self.half_width or 0.0
+        return max(0.0, self.mean - half_width), min(1.0, self.mean + half_width)
+
     def __str__(self) -> str:
         return f"{self.mean:.3f}" + (f" +- {self.half_width:.3f}" if self.half_width is not None else "")
 

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import sys
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from tfdeid.attack.adversaries import ADVERSARIES, OPTIONS
 from tfdeid.attack.base import Attacker, Knowledge
@@ -14,10 +14,11 @@ from tfdeid.attack.case import Case, Target, open_case
 from tfdeid.attack.engine import attack, choose
 from tfdeid.attack.figures import JUDGE, Findings
 from tfdeid.attack.judge import train_judge
+from tfdeid.attack.questions import Question
 from tfdeid.attack.sentences import over_threshold, percent
 from tfdeid.attack.truth import Judge
 from tfdeid.deidentifier import DeidConfig
-from tfdeid.errors import DeidError
+from tfdeid.errors import DeidError, warn
 from tfdeid.key import Key
 
 # Minutes a record on two cores at 224 x 224: for the ceilings, and for each attacker with the figures of what it recovers.
@@ -39,11 +40,7 @@ def perform(
     Raises:
       DeidError: the dataset, its originals or its key are not what they must be, or nothing could be carried out.
     """
-    started = time.perf_counter()
-
-    def say(what: str) -> None:
-        print(f"{time.perf_counter() - started:6.0f} s  {what}", file=sys.stderr, flush=True)
-
+    say = saying()
     say("reading records, originals and public images")
     case = open_case(target, key)
     names, skipped = _names(asked, also, case.view.config)
@@ -61,6 +58,28 @@ def perform(
     findings = attack(case, names, judge, say)
     say("done")
     return dataclasses.replace(findings, skipped={**findings.skipped, **skipped}, failed={**findings.failed, **failed})
+
+
+def answering(findings: Findings, questions: Mapping[str, Question]) -> Findings:
+    """Returns findings with a section for each further attack, which it carries out; one that fails has a reason instead."""
+    say, sections, failed = saying(), list(findings.sections), dict(findings.failed)
+    for name, question in questions.items():
+        try:
+            sections.append(question(say))
+        except DeidError as error:
+            failed[name] = str(error)
+            warn(f"the attack {name} failed: {error}")
+    return dataclasses.replace(findings, sections=sections, failed=failed)
+
+
+def saying() -> Callable[[str], None]:
+    """Returns what says on the error stream how far the work is, with the seconds since now."""
+    started = time.perf_counter()
+
+    def say(what: str) -> None:
+        print(f"{time.perf_counter() - started:6.0f} s  {what}", file=sys.stderr, flush=True)
+
+    return say
 
 
 def passes(findings: Findings, threshold: float) -> int:

@@ -46,6 +46,11 @@ class Pool:
             self.feature,
         )
 
+    def shared_out(self, first: int, seed: int) -> tuple[Pool, Pool]:
+        """Returns some images, drawn by the seed, and all others: those that are attacked, and those of attackers."""
+        order = np.random.RandomState(seed).permutation(len(self.images))
+        return self.taking(order[:first]), self.taking(order[first:])
+
 
 def open_pool(
     source: SourceConfig,

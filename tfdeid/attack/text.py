@@ -63,7 +63,7 @@ def ceilings(findings: Findings) -> list[str]:
     lines = [f"{ceiling}, cleaned {findings.ceiling_cleaned}" if findings.traced else ceiling]
     if findings.plain_accuracy is not None:
         chance = "" if findings.chance_accuracy is None else f"; the most frequent class is {percent(findings.chance_accuracy)}"
-        lines.append(f"accuracy on the originals {_share(findings.plain_accuracy)}{chance}")
+        lines.append(f"accuracy on the originals {findings.plain_accuracy.in_percent()}{chance}")
     if findings.unlabelled or findings.unlabelled_public:
         lines.append(
             f"of {findings.images:,} records {findings.unlabelled:,} have no known class, and of {findings.public_images:,} "
@@ -83,7 +83,7 @@ def _recovery(figures: RecoveryFigures, traced: bool) -> list[str]:
         str(figures.ssim),
         _decibels(figures.psnr),
         *gaps,
-        "-" if figures.accuracy is None else _share(figures.accuracy),
+        "-" if figures.accuracy is None else figures.accuracy.in_percent(),
         f"{figures.used:,}" if figures.used else "-",
         f"{figures.seconds:.1f}",
     ]
@@ -94,17 +94,12 @@ def _without_figures(name: str, head: Sequence[str]) -> list[str]:
 
 
 def _linkage(figures: LinkageFigures) -> list[str]:
-    top1, top5 = _share(figures.top1), _share(figures.top5)
+    top1, top5 = figures.top1.in_percent(), figures.top5.in_percent()
     return [figures.linker, top1, percent(figures.chance(1)), top5, percent(figures.chance(5)), f"{figures.seconds:.1f}"]
 
 
 def _decibels(estimate: Estimate) -> str:
     return f"{estimate.mean:.1f}" + (f" +- {estimate.half_width:.1f}" if estimate.half_width is not None else "")
-
-
-def _share(estimate: Estimate) -> str:
-    interval = f" +- {100 * estimate.half_width:.1f} %" if estimate.half_width is not None else " %"
-    return f"{100 * estimate.mean:.1f}{interval}"
 
 
 def _gap(share: float) -> str:

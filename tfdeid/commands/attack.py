@@ -52,7 +52,7 @@ def run(argv: Sequence[str], program: str) -> int:
     folder = writable_folder(arguments.output_dir, "output_dir")
     try:
         import_tensorflow()
-        from tfdeid.attack import attack_html, attack_json, perform, text  # Late: loads scipy and TensorFlow Datasets.
+        from tfdeid.attack import attack_html, attack_json, perform, questions, text  # Late: loads scipy and TensorFlow.
 
         target = perform.Target(
             arguments.dataset,
@@ -66,7 +66,9 @@ def run(argv: Sequence[str], program: str) -> int:
             arguments.reference,
         )
         also = [name for name in OPTIONS if vars(arguments)[name]]
-        findings = perform.perform(target, Key.load(arguments.key), asked, also, threshold is not None)
+        key = Key.load(arguments.key)
+        further = questions.prepare(target, key, arguments.text, arguments.sensitive, "learned_inversion" in also)
+        findings = perform.answering(perform.perform(target, key, asked, also, threshold is not None), further)
     except KeyboardInterrupt:
         raise DeidError("interrupted. Nothing was written.") from None
     about = findings.about
@@ -145,6 +147,16 @@ def make_parser(program: str) -> Parser:
     )
     for name, said in OPTIONS.items():
         parser.add_argument(f"--{name}", action="store_true", help=said)
+    parser.add_argument(
+        "--text",
+        metavar="FEATURE",
+        help="feature of --originals that holds what is written in the images: also read records (needs tfdeid[ocr])",
+    )
+    parser.add_argument(
+        "--sensitive",
+        metavar="FEATURE",
+        help="another label of --originals: also train networks that infer it from records, which takes minutes",
+    )
     parser.add_argument(
         "--fail_if_gap_closed",
         type=float,

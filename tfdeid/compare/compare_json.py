@@ -25,7 +25,7 @@ def to_dict(comparison: Comparison) -> dict[str, Any]:
         {
             "dataset": comparison.dataset,
             "scale": comparison.scale,
-            **dict(comparison.about),
+            **{name.replace(" ", "_"): value for name, value in comparison.about},
             "risks": comparison.risks,
             "methods": [_method(method) for method in comparison.methods],
             "sentences": comparison.sentences,

@@ -47,7 +47,7 @@ class Limits:
 def recommend(methods: Sequence[MethodFigures], limits: Limits) -> tuple[str, str | None]:
     """Returns a sentence, and the name of the method to take: the one with the highest accuracy that keeps to all limits.
 
-    Without accuracies, of those that keep to them the one whose risks are least beside their limits. What is meant to hide
+    Without accuracies, of those that keep to them the one that uses least of what they allow. What is meant to hide
     nothing is never recommended. Where none keeps to all, the sentence says which comes nearest: whose largest excess is least.
 
     Args:
@@ -58,7 +58,7 @@ def recommend(methods: Sequence[MethodFigures], limits: Limits) -> tuple[str, st
     excesses = {method.name: _excess(method, limits) for method in hiding}
     met = [method for method in hiding if excesses[method.name] is not None and excesses[method.name] <= 0]  # type: ignore[operator]
     if met:
-        best = max(met, key=lambda method: method.accuracy.value if method.accuracy else -_used(method, limits))
+        best = max(met, key=lambda method: (_accuracy(method), [-share for share in _used(method, limits)]))
         others = len(met) - 1
         also = f"; {others} more keep{'s' if others == 1 else ''} to them" if others else ""
         return f"take {best.name}: it keeps to all limits ({_said(best, limits)}){also}.", best.name
@@ -85,9 +85,13 @@ def _excess(method: MethodFigures, limits: Limits) -> float | None:
     return max(over)
 
 
-def _used(method: MethodFigures, limits: Limits) -> float:
-    """Returns how much of its limits a method uses up."""
-    return max((method.risks[name].high / max(limit, 1e-9) for name, limit in limits.risks.items()), default=0.0)
+def _accuracy(method: MethodFigures) -> float:
+    return method.accuracy.value if method.accuracy is not None else 0.0
+
+
+def _used(method: MethodFigures, limits: Limits) -> list[float]:
+    """Returns how much of each limit on a risk a method uses up, the most first."""
+    return sorted((method.risks[name].high / max(limit, 1e-9) for name, limit in limits.risks.items()), reverse=True)
 
 
 def _said(method: MethodFigures, limits: Limits) -> str:

@@ -182,6 +182,11 @@ class Scheme(abc.ABC):
         return []
 
     @classmethod
+    def warnings(cls, config: CommonOptions) -> list[str]:
+        """Returns what to say before a dataset is made where measurements say that much survives: a sentence each."""
+        return []
+
+    @classmethod
     def changes_with_version(cls, config: CommonOptions) -> bool:
         """Tells whether what is done to an image is not the same in all versions of the algorithm."""
         return bool(cls.per_image(config))

@@ -102,11 +102,11 @@ def figures(findings: Findings) -> Result:
     """Returns what an attack came to.
 
     Returns:
-      SSIM to the originals: `published`, of the record; `cleaned`, without the shadows of strokes; `ceiling`, of the vectorised
-      image; `attacked`, of the best attacker that is not trained; `inverted`, by a network; `best` of them; `ssim_<attacker>`
-      of each; `gain`, how far the best attacker's is above that of the records, with half its 95 % interval over images, and
-      `best_error`. Percent of records whose original a linker named: `linked`, of the best that is not trained;
-      `linked_trained`, by a network, with half its 95 % interval; `linked_best`, of the best of all, likewise;
+      SSIM to the source images at the output size: `published`, of the record; `cleaned`, without the shadows of strokes;
+      `ceiling`, of the vectorised image; `attacked`, of the best attacker that is not trained; `inverted`, by a network; `best`
+      of them; `ssim_<attacker>` of each; `gain`, how far the best attacker's is above that of the records, with half its 95 %
+      interval over images, and `best_error`. Percent of records whose original a linker named: `linked`, of the best that is
+      not trained; `linked_trained`, by a network, with half its 95 % interval; `linked_best`, of the best of all, likewise;
       `linked_<linker>` of each. Further `records` and `candidates`. What no attacker was run for is left out.
     """
     recovered = {figures.attacker: figures.ssim.mean for figures in findings.recoveries}
