@@ -9,6 +9,7 @@ from etils import epath
 
 from tfdeid.attack.case import Target, checked_key, split_of
 from tfdeid.attack.identity import IdentityOptions, reidentify
+from tfdeid.attack.identity.division import divide
 from tfdeid.attack.inference import check_values, infer
 from tfdeid.attack.pool import Pool, open_pool, pool_of
 from tfdeid.attack.reading import MOST, Reader, read_text
@@ -61,6 +62,7 @@ def prepare(target: Target, key: Key | None, asked: Asked) -> dict[str, Question
     questions: dict[str, Question] = {}
     if asked.identity is not None:
         people, config = pool_of(target, asked.identity, key, whole_groups=True, least=2)
+        divide(people, asked.identity_options, target.seed)  # Raises DeidError where people have too few images.
         questions["identity"] = lambda say: reidentify(people, config, key, asked.identity_options, target.seed, say).section()
     if asked.text is None and asked.sensitive is None:
         return questions
