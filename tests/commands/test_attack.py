@@ -258,7 +258,7 @@ def test_a_folder_that_cannot_be_written_to(attack, monkeypatch, capsys):
 def test_help_says_what_the_exit_code_means(capsys):
     with contextlib.suppress(SystemExit):
         main(["attack", "--help"])
-    said = " ".join(capsys.readouterr().out.split()).replace("- ", "-")  # Words are broken at hyphens.
+    said = " ".join(capsys.readouterr().out.split()).replace("- ", "-")  # A line may end at a word's hyphen.
     assert "it is 1 if an attacker without the key closes at least the share X of the gap" in said
     assert "Attackers that know pairs, or have images of their choice de-identified, count too" in said
     assert "Linkers: color_histogram" in said
