@@ -19,7 +19,10 @@ setup(
     # configs/ lies at the top, where people look for it, and travels as package data.
     packages=[*find_packages(include=["tfdeid*", "beam*"]), "tfdeid.configs"],
     package_dir={"tfdeid.configs": "configs"},
-    package_data={"tfdeid.configs": ["*.yaml"], "tfdeid.attack": ["templates/*.jinja"]},
+    package_data={
+        "tfdeid.configs": ["*.yaml"],
+        **{f"tfdeid.{pages}": ["templates/*.jinja"] for pages in ("pages", "attack", "compare")},
+    },
     entry_points={"console_scripts": ["tfdeid=tfdeid.cli:main"]},
     install_requires=[
         "numpy>=1.26",  # images and vector images are arrays
@@ -63,6 +66,7 @@ setup(
             "hypothesis>=6",  # property tests
             "pytest-benchmark>=4",  # tests/benchmarks
             "scikit-learn>=1.4",  # what figures of classifiers, identification and verification are checked against
+            "selenium>=4.20",  # drives a browser, in which pages of reports are looked at
             "face_recognition_models>=0.3",  # the extra faces
             "dlib-bin>=19.24",  # the extra faces; what the face recogniser's vectors are checked against
             "cairocffi>=1.6",  # the cairo backend

@@ -26,7 +26,7 @@ from tfdeid.data.naming import dataset_name
 from tfdeid.data.shard_report import read_reports
 from tfdeid.data.sources import Source, SourceConfig, absolute_dataset, open_source
 from tfdeid.deidentifier import DeidConfig, Deidentifier
-from tfdeid.errors import DeidError, unknown_name
+from tfdeid.errors import DeidError, unknown_name, warn
 from tfdeid.files import lock
 from tfdeid.key import Key
 from tfdeid.paths import check_utf8, default_data_dir, folder_path
@@ -68,6 +68,8 @@ def run(argv: Sequence[str] | None = None, program: str = "python -m beam.deid")
         job = _make_job(run_options, source_config, source, deid, key, key_reference)
         tasks = plan_shards(job, source, key, run_options.num_shards)
     deidentifier = Deidentifier(deid, key)  # Whatever it refuses or warns of should be known before the work starts.
+    for said in deid.scheme_class.warnings(deid):
+        warn(said)
     with _only_launch(job):
         with _remote_errors():
             changes = not _only_describes(runner, beam_argv)

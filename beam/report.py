@@ -88,6 +88,7 @@ def summary(
         lines.append(f"ms an image: {stages}")
     lines += [f"output: {job.directory} ({counts['bytes'] / 1e6:,.1f} MB)", f"key fingerprint: {job.fingerprint}"]
     lines += _failed(failures)
+    lines += [f"warning: {said}" for said in job.deid.scheme_class.warnings(job.deid)]
     if complete:
         lines.append(f"next: {reading_command(job)}")
     else:

@@ -13,6 +13,7 @@ import subprocess
 
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -58,6 +59,17 @@ def imagenet(shared_tfds) -> list[np.ndarray]:
 
 def resized(images: list[np.ndarray], size: int) -> list[np.ndarray]:
     return [np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)) for image in images]
+
+
+def tiles(count: int, side: int = 48) -> list[np.ndarray]:
+    """Returns parts of photographs, uint8[48, 48, 3]: there is more in them than at 32 x 32."""
+    photographs = [getattr(skimage.data, name)() for name in ("astronaut", "chelsea", "coffee", "rocket")]
+    random, made = np.random.RandomState(0), []
+    for k in range(count):
+        photograph = photographs[k % 4]
+        top, left = (random.randint(length - side) for length in photograph.shape[:2])
+        made.append(np.ascontiguousarray(photograph[top : top + side, left : left + side]))
+    return made
 
 
 @pytest.fixture(scope="session")

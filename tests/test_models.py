@@ -17,6 +17,15 @@ def test_small_takes_bytes_and_gives_logits(precision):
     assert keras.config.dtype_policy().name == "float32"  # Only the model is of mixed precision.
 
 
+@pytest.mark.parametrize(("size", "channels"), [(12, 1), (32, 3), (50, 3), (64, 3), (224, 1)])
+def test_resnet9_works_at_one_resolution_whatever_the_images(size, channels):
+    model = make_model("resnet9", size, channels, 10)
+    first = next(layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
+    assert model(np.zeros((1, size, size, channels), np.uint8)).shape == (1, 10)
+    assert first.output.shape[1] == size if size < 48 else 25 <= first.output.shape[1] <= 36
+    assert 3e5 < model.count_params() < 5e5
+
+
 def test_the_papers_network():
     model = make_model("InceptionResNetV2", 75, 3, 10)
     theirs = keras.applications.InceptionResNetV2(weights=None, input_shape=(75, 75, 3), classes=10)
@@ -42,4 +51,4 @@ def test_a_size_that_a_network_does_not_take_is_named():
     with pytest.raises(DeidError, match=r"InceptionResNetV2 does not take images of 74x74x3.*at least 75x75"):
         make_model("InceptionResNetV2", 74, 3, 10)
     with pytest.raises(DeidError, match="Did you mean 'ResNet50'"):
-        make_model("resnet50", 75, 3, 10)
+        make_model("Resnet50", 75, 3, 10)

@@ -39,5 +39,10 @@ def test_what_is_installed_holds_configs_and_no_tests(tmp_path):
     subprocess.run([sys.executable, "setup.py", "-q", *build], cwd=ROOT, check=True, capture_output=True)
     names = {str(path.relative_to(tmp_path / "build" / "lib")) for path in (tmp_path / "build" / "lib").rglob("*.*")}
     assert {f"tfdeid/configs/{path.name}" for path in (ROOT / "configs").glob("*.yaml")} <= names
-    assert {"beam/deid.py", "tfdeid/key.py", "tfdeid/attack/templates/attack.html.jinja"} <= names
+    templates = (
+        "attack/templates/attack.html.jinja",
+        "pages/templates/base.html.jinja",
+        "compare/templates/compare.html.jinja",
+    )
+    assert {"beam/deid.py", "tfdeid/key.py", *(f"tfdeid/{template}" for template in templates)} <= names
     assert not [name for name in names if name.startswith(("tests", "node_modules"))]

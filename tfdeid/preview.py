@@ -27,7 +27,7 @@ def preview(
     other_schemes: Sequence[str] = (),
     cell_size: int = 224,
 ) -> Image.Image:
-    """Paints the rows original, vectorised (no encryption), the config's own scheme and others.
+    """Paints the rows original, vectorised (no encryption), the config's own scheme and others, all at the output size.
 
     Args:
       images: uint8[H, W, 3] or uint8[H, W, 1], at least one.
@@ -38,7 +38,7 @@ def preview(
     """
     if not images:
         raise DeidError("a preview needs at least one image, got none.")
-    rows = {"original": list(images)}
+    rows = {"original": [resize(image, config.output_size) for image in images]}
     for scheme in dict.fromkeys(("vectorized", config.scheme, *other_schemes)):
         deidentifier = Deidentifier(config.with_scheme(scheme), key)
         title = "de-identified" if scheme == DeidConfig.scheme else scheme.replace("_", "_\n")

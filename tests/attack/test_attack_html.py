@@ -17,7 +17,7 @@ from tfdeid.attack.section import Section
 from tfdeid.image import decode_image
 
 COMMAND = "tfdeid attack --key ~/keys/'a b'"
-VOID = ("meta", "img", "br")
+VOID = ("meta", "img", "br", "wbr")
 LATTICE = recovery("lattice", 0.69, gap=0.81)
 
 

@@ -92,6 +92,15 @@ def test_unknown_labels_are_no_class(opened):
     assert case._labels([Example(b"", label, "", 0) for label in (None, -1, 2)]) == [-1, -1, 2]
 
 
+@pytest.mark.parametrize("reference", ["source", "input"])
+def test_a_dataset_is_attacked_by_either(opened, reference):
+    # Sources are 8 x 8, which is the input size, and no larger than records.
+    found = opened("one", reference=reference)
+    assert found.reference == reference and len(found.sources) == len(found.originals) == 20
+    np.testing.assert_array_equal(found.sources, found.originals)
+    np.testing.assert_array_equal(found.view.public_sources, found.view.public)
+
+
 def fail_on(monkeypatch, is_damaged) -> None:
     def decode(example: Example):
         if is_damaged(example):

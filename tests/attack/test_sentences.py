@@ -8,7 +8,7 @@ import math
 import pytest
 
 from tests.attack.made import PUBLISHED, findings, linkage, recovery
-from tfdeid.attack import attack_json, sentences, text
+from tfdeid.attack import attack_html, attack_json, sentences, text
 from tfdeid.attack.base import Knowledge
 from tfdeid.attack.figures import Estimate
 from tfdeid.deidentifier import DeidConfig
@@ -16,8 +16,9 @@ from tfdeid.deidentifier import DeidConfig
 NAN = float("nan")
 FROM = "From 2,000 records and 10,000 public images, "
 LATTICE = recovery("lattice", 0.69, gap=0.81)
-BRINGS = "brings SSIM to the original from 0.39 to"
-NONE = "no attacker that was tried with these alone brings SSIM to the original above the records' own 0.39"
+TO = "SSIM to the source image at the output size"
+BRINGS = f"brings {TO} from 0.39 to"
+NONE = f"no attacker that was tried with these alone brings {TO} above the records' own 0.39"
 CEILING = "vectorised image, cleaned: 0.76"
 BASELINE = {"about": {"deid": {"scheme": "block_shuffle", "key_scope": "dataset"}}, "traced": False}
 
@@ -62,8 +63,16 @@ BASELINE = {"about": {"deid": {"scheme": "block_shuffle", "key_scope": "dataset"
         ),
         (findings(PUBLISHED), f"{FROM}no attacker was tried, so that this says nothing about what one would get."),
         (
-            findings(recovery("block_shuffle", 1.0, gap=1.0), **BASELINE, ceiling_cleaned=Estimate(1.0, 0.0)),
-            f"{FROM}without the key, `block_shuffle` {BRINGS} 1.00 (original itself: 1.00): it closes 100 % of the gap.",
+            findings(recovery("block_shuffle", 0.9, gap=1.0), **BASELINE, ceiling_cleaned=Estimate(0.9, 0.0)),
+            f"{FROM}without the key, `block_shuffle` {BRINGS} 0.90 (original reduced to the input size: 0.90): it closes "
+            "100 % of the gap.",
+        ),
+        (
+            findings(
+                recovery("block_shuffle", 1.0, gap=1.0), **BASELINE, ceiling_cleaned=Estimate(1.0, 0.0), reference="input"
+            ),
+            f"{FROM}without the key, `block_shuffle` brings SSIM to the original reduced to the input size from 0.39 to 1.00 "
+            "(original itself: 1.00): it closes 100 % of the gap.",
         ),
         (
             findings(recovery("cleaning", 0.39, gap=NAN)),
@@ -175,6 +184,15 @@ def test_json_has_all_figures_and_no_picture(tmp_path):
     assert {"tfdeid", "numpy", "tensorflow"} <= content["versions"].keys()
 
 
+@pytest.mark.parametrize(("reference", "said"), [("source", TO), ("input", "SSIM to the original reduced to the input size")])
+def test_what_was_compared_with_is_said_everywhere(reference, said):
+    found = findings(PUBLISHED, LATTICE, reference=reference)
+    assert attack_json.to_dict(found)["reference"] == reference
+    assert f"{said}: of the record as published 0.390" in text.text(found) and said in sentences.quotable(found)
+    page = attack_html.make_page(found, "")
+    assert f"<h2>{said}</h2>" in page and f"reference {reference}" in page
+
+
 def test_tables_line_up_and_name_chance():
     known = recovery(
         "known_plaintext_10", 0.7, Knowledge.PAIRS, 0.9, table_error=0.123, accuracy=Estimate(0.6, 0.02), used=10, note="a note"
@@ -192,7 +210,7 @@ def test_tables_line_up_and_name_chance():
 
 def test_a_scheme_that_does_not_trace_has_one_gap():
     head, rows = text.recovery_table(findings(PUBLISHED, **BASELINE))
-    assert "gap to original" in head and "gap to cleaned" not in head and len(head) == len(rows[0])
+    assert "gap to ceiling" in head and "gap to cleaned" not in head and len(head) == len(rows[0])
 
 
 def test_nothing_is_said_twice():

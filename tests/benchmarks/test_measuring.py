@@ -16,6 +16,7 @@ from tests.benchmarks import peers
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.image import resize
 from tfdeid.measure.sweep import sweep
+from tfdeid.reference import INPUT
 from tfdeid.schemes.structural import PositionOPE, VectorImage, vectorize
 from tfdeid.schemes.structural.vector_image import js_number
 
@@ -42,7 +43,8 @@ def time_sweep(benchmark, setting):
 
 
 def test_measure(time_sweep, key):
-    time_sweep("tfdeid", lambda images: sweep(images, SIZES, DeidConfig(), key), 4)
+    # By the reference that `test_measure_plainly` takes.
+    time_sweep("tfdeid", lambda images: sweep(images, SIZES, DeidConfig(), key, reference=INPUT), 4)
 
 
 def test_measure_plainly(time_sweep, key):

@@ -79,7 +79,12 @@ def test_an_attack_and_all_that_it_leaves(attack, large_faces, tmp_path, trained
     assert all(name in said.err for name in (*NAMES.split(","), "36 records, 160 public images", "judges"))
     assert [one["attacker"] for one in content["recoveries"]] == NAMES.split(",")
     assert content["recoveries"][2]["table_error"] == 0 and content["recoveries"][0]["accuracy"] is not None
-    assert content["seed"] == 3 and content["deid"]["output_size"] == 112 and trained == [(160, 160, 3)]
+    assert (
+        content["reference"] == "source"
+        and content["seed"] == 3
+        and content["deid"]["output_size"] == 112
+        and trained == [(160, 160, 3)]
+    )
     key = Key.load(large_faces / "key")
     assert content["key_fingerprint"] == key.fingerprint
     for data in (said.out.encode(), said.err.encode(), page.read_bytes(), figures.read_bytes()):
@@ -97,6 +102,17 @@ def test_the_exit_code_tells_of_the_threshold(attack, tmp_path, capsys):
     assert attack("--fail_if_gap_closed", str(closed - 1e-6)) == 1
     said = capsys.readouterr().out.splitlines()[-1]
     assert said.startswith("FAILED") and "cleaning" in said and "key_known" not in said and "the limit is" in said
+
+
+def test_what_is_compared_with_is_chosen(attack, tmp_path, capsys):
+    published = {}
+    for reference in ("source", "input"):
+        assert attack("--reference", reference, "--attackers", "published,hog") == 0
+        published[reference] = _content(tmp_path)["published_ssim"]["mean"]
+        assert _content(tmp_path)["reference"] == reference
+        assert f"--reference {reference}" in (tmp_path / "out" / "attack.html").read_text()
+    # Of 25 x 25, there is nothing that 50 x 50 would take away.
+    assert published["source"] == pytest.approx(published["input"], abs=0.02)
 
 
 def test_no_gap_is_no_pass(capsys):
@@ -144,6 +160,7 @@ def test_what_costs_minutes_is_asked_for(attack, monkeypatch, tmp_path, capsys):
         (["--seed", "-1"], "seed must be in [0, 2**32 - 2], seed was -1"),
         (["--split", "tset"], "Did you mean 'test'?"),
         (["--key", "paper"], "Give --key"),
+        (["--reference", "inptu"], "unknown reference 'inptu'. Did you mean 'input'?"),
         (["--key", "absent"], "there is no key file"),
         (["--originals", "folder:/absent"], "/absent"),
         (["--dataset", "absent_deid"], "absent_deid"),
@@ -171,7 +188,7 @@ def test_a_judge_that_can_not_be_trained_costs_accuracies_alone(attack, monkeypa
 
 
 def test_a_judge_learns_of_those_whose_class_is_known(trained):
-    view = types.SimpleNamespace(public=["a", "b", "c"], public_labels=[1, -1, 0], seed=5)
+    view = types.SimpleNamespace(public_sources=["a", "b", "c"], public_labels=[1, -1, 0], seed=5)
     perform._trained_judge(types.SimpleNamespace(view=view))
     assert trained == [(2, 2, 5)]
     view.public_labels = [-1, -1, -1]
@@ -241,7 +258,7 @@ def test_a_folder_that_cannot_be_written_to(attack, monkeypatch, capsys):
 def test_help_says_what_the_exit_code_means(capsys):
     with contextlib.suppress(SystemExit):
         main(["attack", "--help"])
-    said = " ".join(capsys.readouterr().out.split())
+    said = " ".join(capsys.readouterr().out.split()).replace("- ", "-")  # A line may end at a word's hyphen.
     assert "it is 1 if an attacker without the key closes at least the share X of the gap" in said
     assert "Attackers that know pairs, or have images of their choice de-identified, count too" in said
     assert "Linkers: color_histogram" in said

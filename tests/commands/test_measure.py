@@ -38,21 +38,27 @@ def test_the_command_writes_table_files_and_plot(tmp_path, key_path, capsys):
     rows = list(csv.DictReader((tmp_path / "out" / "measures.csv").open()))
     assert [int(row["size"]) for row in rows] == [24, 32, 40]
     assert min(rows, key=lambda row: float(row["sdim"]))["size"] == str(found["recommended"])
+    assert found["reference"] == "source" and {row["reference"] for row in rows} == {"source"}
+    assert "SSIM_Vec, SSIM_Dei and L2 compare with the source image at the output size." in said
     assert [float(row["l2"]) for row in rows] == [row["l2"] for row in found["rows"]]
     assert Image.open(tmp_path / "out" / "measures.png").size[0] > 500
 
 
 def test_cifar10_stands_beside_the_papers_table(shared_tfds, tmp_path, key_path, capsys):
     options = ["--dataset=cifar10", f"--data_dir={shared_tfds}", "--split=test", "--num_images=4", "--sizes=50"]
-    assert main(["measure", *options, "--key=paper", f"--output_dir={tmp_path}"]) == 0
+    assert main(["measure", *options, "--key=paper", "--reference=input", f"--output_dir={tmp_path}"]) == 0
     said = capsys.readouterr().out
     assert "/ 0.7705" in said and "Table 2 is not" not in said
     assert json.loads((tmp_path / "measures.json").read_text())["rows"][0]["sdim_paper"] == pytest.approx(-0.14175)
     # The paper's figures are of its own key: beside another they would say nothing.
-    assert main(["measure", *options, f"--key={key_path}", f"--output_dir={tmp_path}"]) == 0
+    assert main(["measure", *options, f"--key={key_path}", "--reference=input", f"--output_dir={tmp_path}"]) == 0
     said = capsys.readouterr().out
     assert "0.7705" not in said and "Table 2 is not beside it, which has another setting: here it is another key" in said
     assert "sdim_paper" not in json.loads((tmp_path / "measures.json").read_text())["rows"][0]
+    # And of images that were reduced first.
+    assert main(["measure", *options, "--key=paper", f"--output_dir={tmp_path}"]) == 0
+    said = capsys.readouterr().out
+    assert "0.7705" not in said and "here it is another reference than 'input'" in said
 
 
 def test_only_of_cifar10_it_is_said_that_the_paper_is_not_beside_it(tmp_path, key_path, capsys):
@@ -132,6 +138,7 @@ def test_a_full_disk_costs_files_and_not_figures(tmp_path, key_path, monkeypatch
         (["--alpha=3"], "alpha must be in"),
         (["--split=tset"], "'test'"),
         (["--size=3"], "--help"),
+        (["--reference=paper"], "unknown reference 'paper'. Known: input, source."),
     ],
 )
 def test_mistakes(options, message, key_path, tmp_path, capsys):

@@ -27,6 +27,14 @@ def test_means_and_errors():
     ]
 
 
+def test_what_was_compared_with_is_said():
+    for reference, said in (
+        ("source", "SSIM_Vec, SSIM_Dei and L2 compare with the source image at the output size."),
+        ("input", "SSIM_Vec, SSIM_Dei and L2 compare with the original reduced to the input size."),
+    ):
+        assert table(Sweep(DeidConfig(), MEASURED, reference=reference)).splitlines()[4] == said
+
+
 def test_the_papers_figures_beside_ours():
     papers = {"ssim_vec": 0.6673, "ssim_dei": 0.3477, "ssim_pos": -0.3196, "l2": 0.2949, "di": 0.3213, "sdim": 0.0017}
     lines = table(Sweep(DeidConfig(), MEASURED), lambda size: papers if size == 32 else {}).splitlines()
@@ -38,5 +46,5 @@ def test_the_spread_over_keys():
     means = dict.fromkeys(("ssim_vec", "ssim_dei", "ssim_pos", "l2", "di", "sdim"), 0.25)
     others = {size: [means, {**means, "l2": 0.35}] for size in MEASURED}
     lines = table(Sweep(DeidConfig(), MEASURED, others)).splitlines()
-    assert lines[4] == "over 2 random keys (mean +- standard deviation between keys):"
-    assert lines[5].split() == ["32", *["0.2500", "+-0.0000"] * 3, "0.3000", "+-0.0707", *["0.2500", "+-0.0000"] * 2]
+    assert lines[5] == "over 2 random keys (mean +- standard deviation between keys):"
+    assert lines[6].split() == ["32", *["0.2500", "+-0.0000"] * 3, "0.3000", "+-0.0707", *["0.2500", "+-0.0000"] * 2]

@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ import tfdeid
 from beam.deid import run
 from tfdeid import DeidConfig, Deidentifier, DeidError, Key
 from tfdeid.data.sources import SourceConfig, open_source
+from tfdeid.errors import DeidWarning
 from tfdeid.image import decode_image, match_channels
 
 SAMPLE = pathlib.Path("lfw_subset_deid/structural_50_224/1.0.0")
@@ -225,6 +227,17 @@ def test_first_use_makes_a_key_and_says_so(tmp_path, home, capsys):
     assert path.read_text().strip() not in said
     assert run(options) == 0
     assert f"using the key {path}" in capsys.readouterr().out
+
+
+def test_sizes_at_which_faces_and_text_survive_are_warned_of_before_and_after(deid, class_folders, capsys):
+    options = ("--num_shards=1", "--output_size=32", f"--dataset=folder:{class_folders}")
+    with pytest.warns(DeidWarning, match="at input_size 100 faces and text can be recognised"):
+        assert deid(*options, "--input_size=100") == 0
+    assert "warning: at input_size 100 faces" in capsys.readouterr().out
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "at input_size", DeidWarning)
+        assert deid(*options) == 0
+    assert "warning" not in capsys.readouterr().out
 
 
 def test_cifar10_equals_the_python_api(deid, shared_tfds, tmp_path, key_path):

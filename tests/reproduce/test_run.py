@@ -17,11 +17,13 @@ from tfdeid import DeidConfig, DeidError, Key
 from tfdeid.cli import main
 from tfdeid.data.draw import draw_images
 from tfdeid.data.sources import SourceConfig
+from tfdeid.experiments.parts import Attacking, Measuring, Training, attacking
+from tfdeid.experiments.scale import QUICK
+from tfdeid.experiments.splits import Splits
+from tfdeid.experiments.workshop import Workshop
 from tfdeid.measure import measure
-from tfdeid.reproduce.parts import Attacking, Measuring, Training, attacking
 from tfdeid.reproduce.run import reproduce
-from tfdeid.reproduce.tables import QUICK, Row, Table
-from tfdeid.reproduce.workshop import Workshop
+from tfdeid.reproduce.tables import Row, Table
 
 SMALL = DeidConfig(input_size=16, output_size=32)
 MEASURING = Measuring(SMALL, 3)
@@ -49,7 +51,7 @@ def test_parts_are_run_once(shared_tfds, tmp_path, key_path, monkeypatch, capfd)
     folder = tmp_path / "out"
     found = reproduce(TABLE, QUICK, Workshop(folder, str(shared_tfds), str(key_path)))
     images = draw_images(SourceConfig("cifar10", str(shared_tfds)), "test", 3, 0)
-    assert found["structural"]["sdim"].mean == pytest.approx(measure(images, SMALL, Key.load(key_path)).sdim)
+    assert found["structural"]["sdim"].mean == pytest.approx(measure(images, SMALL, Key.load(key_path), reference="input").sdim)
     (run,) = (folder / "runs").iterdir()
     tested, record = json.loads((run / "evaluation.json").read_text()), json.loads((run / "run.json").read_text())
     assert found["structural"]["accuracy"].mean == pytest.approx(100 * tested["accuracy"])
@@ -110,13 +112,16 @@ def test_attacks_are_kept_until_there_are_other_attackers(shared_tfds, tmp_path,
 
 def test_a_part_whose_attacker_failed_is_none(monkeypatch):
     for name, value in (
-        ("reproduce.parts.attacking.draw_images", []),
+        ("experiments.parts.attacking.draw_images", []),
         ("attack.case.make_case", None),
         ("attack.engine.attack", findings(failed={"learned_linkage": "it diverged."})),
     ):
         monkeypatch.setattr(f"tfdeid.{name}", lambda *_, value=value, **__: value)
     with pytest.raises(DeidError, match="attackers failed.* learned_linkage: it diverged."):
-        Attacking(SMALL, 20, 10).run(types.SimpleNamespace(data_dir=None, key=Key.generate()))
+        workshop = types.SimpleNamespace(
+            config=SourceConfig, splits=lambda dataset: Splits("train", "test"), key=Key.generate()
+        )
+        Attacking(SMALL, 20, 10).run(workshop)
 
 
 def test_attackers_know_the_records_alone():
@@ -124,6 +129,9 @@ def test_attackers_know_the_records_alone():
     for name in ("published", "learned_inversion", "learned_linkage"):
         assert name in structural and name in baseline
     assert "cleaning" in structural and "cleaning" not in baseline
+    # Where nothing is hidden, no network is trained to find it.
+    plain = attacking.attackers(SMALL.with_scheme("plain"))
+    assert {"published", "small_image"} <= set(plain) and not [name for name in plain if "learned" in name]
     assert not [name for name in structural if "plaintext" in name or "key" in name]
 
 
@@ -135,9 +143,9 @@ def test_what_is_kept_is_shown_without_running_the_rest(shared_tfds, tmp_path, k
     found = reproduce(table, QUICK, workshop)
     assert "sdim" in found["structural"] and "accuracy" not in found["structural"] and not found["nothing"]
     assert "1 parts kept from earlier; 1 are missing, and are not run" in capsys.readouterr().out
-    arguments = ["reproduce", "frontier", "--kept", f"--data_dir={shared_tfds}", f"--output_dir={tmp_path}"]
+    arguments = ["reproduce", "table3", "--kept", f"--data_dir={shared_tfds}", f"--output_dir={tmp_path}"]
     assert main(arguments) == 2
-    assert "has none of the parts of frontier" in capsys.readouterr().err
+    assert "has none of the parts of table3" in capsys.readouterr().err
 
 
 def test_an_interruption_is_one_line(shared_tfds, tmp_path, key_path, monkeypatch):

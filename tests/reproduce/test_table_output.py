@@ -7,10 +7,11 @@ import json
 import pytest
 from PIL import Image
 
+from tfdeid.experiments.scale import QUICK
 from tfdeid.reproduce import paper, table_output
 from tfdeid.reproduce.remarks import remarks as remarks_on
 from tfdeid.reproduce.run import Figure
-from tfdeid.reproduce.tables import QUICK, TABLES, make_table
+from tfdeid.reproduce.tables import TABLES, make_table
 
 
 def as_printed(table, **less):

@@ -8,18 +8,17 @@ import json
 import pytest
 
 from tests.conftest import SHARED, absent
-from tfdeid import DeidConfig, DeidError
+from tests.reproduce.test_kept_names import Offline
+from tfdeid import DeidError
 from tfdeid.config import load_config
 from tfdeid.data.batches import DataConfig
 from tfdeid.data.naming import dataset_name
+from tfdeid.experiments.parts import Training
+from tfdeid.experiments.run import cost
+from tfdeid.experiments.scale import PAPER, QUICK, STANDARD
 from tfdeid.options import parse
-from tfdeid.plugins import Plugin
 from tfdeid.reproduce import paper
-from tfdeid.reproduce.parts import Attacking, Training
-from tfdeid.reproduce.run import cost
-from tfdeid.reproduce.tables import PAPER, QUICK, TABLES, make_table
-from tfdeid.schemes import SCHEMES
-from tfdeid.schemes.plain import Plain
+from tfdeid.reproduce.tables import TABLES, make_table
 from tfdeid.train.config import TrainConfig
 
 
@@ -55,7 +54,7 @@ def test_the_papers_figures_are_transcribed(printed):
     assert [len(table) for table in (paper.TABLE_2, paper.TABLE_3, paper.TABLE_4, paper.TABLE_6)] == list(map(len, sizes))
 
 
-@pytest.mark.parametrize("scale", [QUICK, PAPER], ids=lambda scale: scale.name)
+@pytest.mark.parametrize("scale", [QUICK, STANDARD, PAPER], ids=lambda scale: scale.name)
 @pytest.mark.parametrize("name", TABLES)
 def test_every_figure_of_the_paper_has_a_part_that_answers_it(name, scale):
     table = make_table(name, scale)
@@ -66,12 +65,13 @@ def test_every_figure_of_the_paper_has_a_part_that_answers_it(name, scale):
             assert any(isinstance(part, Training) for part in row.parts)
 
 
-@pytest.mark.parametrize("scale", [QUICK, PAPER], ids=lambda scale: scale.name)
+@pytest.mark.parametrize("scale", [QUICK, STANDARD, PAPER], ids=lambda scale: scale.name)
 def test_the_options_of_each_training_are_understood(scale):
     for name in TABLES:
         for part in make_table(name, scale).parts:
             if isinstance(part, Training):
-                argv = [*part.options, f"--seed={part.seed}", *([f"--config={part.config}"] if part.config else [])]
+                recipe = part.recipe.for_images(50_000) if part.recipe else ()
+                argv = [*recipe, *part.options, f"--seed={part.seed}", *([f"--config={part.config}"] if part.config else [])]
                 _, data, train = parse(argv, "x", "", "", EmptyOptions, {"data": DataConfig, "train": TrainConfig})
                 assert train.seed == part.seed
                 augments = data.rotation or data.shift or data.flip
@@ -104,42 +104,20 @@ def test_tables_share_what_they_have_in_common():
     assert set(table_3.parts) & set(table_6.parts)
 
 
-def test_the_frontier_trains_what_tables_3_and_6_train_and_attacks_it_at_full_size():
-    table = make_table("frontier", QUICK)
-    trained = {part for part in table.parts if isinstance(part, Training)}
-    # But for the baseline that is augmented, though that hurts it.
-    (other,) = {part for part in make_table("table6", QUICK).parts if isinstance(part, Training)} - trained
-    assert other.deid.scheme == "negative_positive" and not [option for option in other.options if "rotation" in option]
-    vectorized = next(row for row in table.rows if row.label == "vectorized 50")
-    assert set(vectorized.parts) <= set(make_table("table3", QUICK).parts)
-    for row in table.rows:
-        attacks = [part for part in row.parts if isinstance(part, Attacking)]
-        assert len(attacks) == (row.label not in ("plain", "vectorized 50"))
-        for part in attacks:
-            assert part.deid.output_size == 224 and (part.num_images, part.num_public) == (500, 3000)
-            assert dataclasses.replace(part.deid, output_size=75) == row.parts[0].deid
-
-
 @pytest.mark.parametrize("name", TABLES)
-def test_the_cost_is_said(name):
-    quick, whole = cost(QUICK, make_table(name, QUICK).parts), cost(PAPER, make_table(name, PAPER).parts)
-    assert int(quick.split()[1]) < (150 if name == "frontier" else 40) and "minutes on two cores" in quick
+def test_the_cost_is_said(name, tmp_path):
+    workshop = Offline(tmp_path, None, "paper")
+    quick, whole = (cost(scale, make_table(name, scale).parts, workshop) for scale in (QUICK, PAPER))
+    assert "on two cores" in quick and (name == "table6" or int(quick.split()[1]) < 100)
     assert "hours on one RTX 2080 Ti" in whole or (name == "table2" and "minutes of measuring" in whole)
+
+
+def test_another_dataset_stands_for_cifar10():
+    table = make_table("table3", QUICK, "folder:/data/cifar10")
+    assert {part.dataset for part in table.parts} == {"folder:/data/cifar10"}
+    assert {part.dataset for part in make_table("imagenet", PAPER, "folder:/data/cifar10").parts} == {"imagenet2012"}
 
 
 def test_unknown_names():
     with pytest.raises(DeidError, match="unknown table 'table7'.* Did you mean 'table"):
         make_table("table7", QUICK)
-
-
-def test_schemes_of_others_have_a_row_in_the_frontier(monkeypatch):
-    class Mosaic(Plain):
-        name = "mosaic"
-        survives_augmentation = False
-
-    monkeypatch.setitem(SCHEMES.__dict__, "_others", {"mosaic": (Plugin("mosaic", "somebody's", "1.0"), Mosaic)})
-    table = make_table("frontier", QUICK)
-    (row,) = [row for row in table.rows if row.label == "mosaic"]
-    trained, again, attacked = row.parts
-    assert trained.deid == again.deid == DeidConfig("mosaic", 32, 75) and "--noflip" in trained.options
-    assert attacked == Attacking(DeidConfig("mosaic", 32, 224), 500, 3000)

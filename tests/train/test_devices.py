@@ -32,8 +32,8 @@ def test_workers_without_a_list_of_them_are_refused(monkeypatch):
 
 def test_one_device_sums_nothing_and_waits_for_nobody():
     devices = Devices("none")
-    assert (devices.count, devices.is_chief, devices.compiles) == (1, True, True)
-    assert str(devices) == "devices: 1; XLA: on (the train step is compiled)"
+    assert (devices.count, devices.is_chief, devices.compiles) == (1, True, False)
+    assert str(devices) == "devices: 1; XLA: off on a CPU"
     double = devices.everywhere(lambda value: (2 * value,))
     assert [float(value) for value in double(tf.constant(3.0))] == [6.0]
     devices.wait_for_all()

@@ -54,6 +54,30 @@ def test_what_the_two_readings_of_weight_decay_do(kind):
         np.testing.assert_allclose(weight.numpy(), expected, rtol=1e-5)
 
 
+def test_one_cycle_rises_for_a_quarter_and_falls_to_nothing():
+    config = TrainConfig(optimizer="sgd", schedule="one_cycle 4 x 0.4", weight_decay=0)
+    rate = make_optimizer(config, steps_per_epoch=100)._learning_rate
+    assert (config.total_epochs, config.pieces) == (4, [(4, 0.4)])
+    rates = [float(rate(step)) for step in range(400)]
+    # Its area is that of the triangle.
+    np.testing.assert_allclose(np.sum(rates), 400 * 0.4 / 2, rtol=1e-5)
+    np.testing.assert_allclose(rates, np.interp(np.arange(400) + 0.5, [0, 100, 400], [0, 0.4, 0]), rtol=1e-5)
+    assert float(rate(401)) == 0
+
+
+def test_sgd_is_nesterovs():
+    optimizer, weight = (
+        make_optimizer(TrainConfig(optimizer="sgd", schedule="1 x 0.1", weight_decay=0), 5),
+        keras.Variable([1.0]),
+    )
+    expected, velocity = 1.0, 0.0
+    for _ in range(3):
+        optimizer.apply([np.ones(1, np.float32)], [weight])
+        velocity = 0.9 * velocity + 1.0
+        expected -= 0.1 * (1.0 + 0.9 * velocity)
+    np.testing.assert_allclose(weight.numpy(), [expected], rtol=1e-6)
+
+
 def test_optimizers():
     assert type(make_optimizer(TrainConfig(optimizer="adam"), 5)) is keras.optimizers.Adam
     assert type(make_optimizer(TrainConfig(precision="mixed_float16"), 5)) is keras.optimizers.LossScaleOptimizer
@@ -65,6 +89,8 @@ def test_optimizers():
         ({"schedule": "3 1e-4"}, "schedule must be epochs x learning rate.*'3 1e-4'"),
         ({"schedule": "0 x 1e-4"}, "schedule must be"),
         ({"schedule": "3 x 0"}, "above 0"),
+        ({"schedule": "one_cycle 3 x 0.1, 2 x 0.2"}, "schedule must have one piece after one_cycle"),
+        ({"schedule": "one_cycle"}, "schedule must be epochs"),
         ({"optimizer": "adm"}, "Did you mean 'adam'"),
         ({"epochs": 0}, "epochs must be a whole number of at least 1 and .*, epochs was 0"),
         ({"batch_size": 2.5}, "batch_size must be a whole number"),

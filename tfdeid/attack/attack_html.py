@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import pathlib
-import re
 from collections.abc import Iterable
 from typing import Any
 
-import jinja2
-import markupsafe
 from etils import epath
 
+from tfdeid import pages
 from tfdeid.attack import sentences, text
 from tfdeid.attack.base import Image, Knowledge
 from tfdeid.attack.figures import Estimate, Findings, RecoveryFigures, highest_ssim
 from tfdeid.files import write_text
-from tfdeid.image import encode_png
 
 PRIVATE = (
     "This page shows original images. It is for their owner alone, and nobody else can read its file (0600): do not pass it "
@@ -33,9 +29,11 @@ def make_page(findings: Findings, command: str) -> str:
     """
     about = findings.about
     made = ", ".join(f"{name} {about[name]}" for name in ("originals", "split", "key_fingerprint", "seed") if name in about)
+    made += f", reference {findings.reference}"
     deid = ", ".join(f"{name} {value}" for name, value in about.get("deid", {}).items())
-    page = _environment().get_template("attack.html.jinja")
-    rendered = page.render(
+    return pages.render(
+        "tfdeid.attack",
+        "attack.html.jinja",
         title=f"What an attacker recovers of {about.get('dataset', 'de-identified images')}",
         private=PRIVATE,
         quotable=sentences.quotable(findings),
@@ -44,6 +42,7 @@ def make_page(findings: Findings, command: str) -> str:
         abouts=_abouts(findings),
         leaks=sentences.leaks(findings),
         reading=sentences.READING,
+        original=sentences.original_name(findings),
         command=command,
         details=f"{made}; {deid}",
         sections=findings.sections,
@@ -51,7 +50,6 @@ def make_page(findings: Findings, command: str) -> str:
         **_tables(findings),
         **_bars(findings),
     )
-    return rendered.encode("ascii", "xmlcharrefreplace").decode()
 
 
 def write(findings: Findings, folder: pathlib.Path, command: str) -> pathlib.Path:
@@ -59,34 +57,6 @@ def write(findings: Findings, folder: pathlib.Path, command: str) -> pathlib.Pat
     path = folder / "attack.html"
     write_text(epath.Path(path), make_page(findings, command), private=True)
     return path
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tfdeid.attack"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"marked": _marked, "place": _place, "data_url": _data_url}
-    return environment
-
-
-def _marked(line: str) -> markupsafe.Markup:
-    """Returns a text as HTML, with names set off."""
-    escaped = str(markupsafe.escape(line))
-    return markupsafe.Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped).replace("+-", "&plusmn;"))
-
-
-def _place(share: float) -> str:
-    """Returns a share of a bar's width for a style; what lies beyond its ends is put there."""
-    return f"{100 * min(1.0, max(0.0, share)):.2f}%"
-
-
-def _data_url(image: Image) -> str:
-    return f"data:image/png;base64,{base64.b64encode(encode_png(image)).decode()}"
 
 
 def _abouts(findings: Findings) -> list[str]:

@@ -26,6 +26,7 @@ def to_dict(findings: Findings) -> dict[str, Any]:
     names = ("tensorflow", "keras", "tensorflow-datasets", "numpy", "scikit-image")
     content = {
         **findings.about,
+        "reference": findings.reference,
         "images": findings.images,
         "public_images": findings.public_images,
         "published_ssim": findings.published,

@@ -39,7 +39,7 @@ __all__ = [
 Image = npt.NDArray[np.uint8]
 Scores = npt.NDArray[np.float64]
 Pair = tuple[Image, Image]
-"""An original and the record that was made of it."""
+"""An original as the scheme takes it, uint8[N, N, C], and the record that was made of it, uint8[S, S, C]."""
 
 MAX_PAIRS = 10
 """No attacker is given more pairs."""
@@ -66,13 +66,18 @@ class View:
       records: uint8[N, S, S, C], the published images.
       ids: their published ids.
       config: what was done, which is published too: nothing but the key is secret.
-      public: uint8[N, N, C] each, N the input size: images of the same kind from elsewhere, none an original of a record.
+      public: uint8[N, N, C] each, N the input size: images of the same kind from elsewhere, none an original of a record. An
+        attacker who puts them through the scheme gets what the owner would get of the images as they came.
+      public_sources: uint8[H, W, C] each, the same as they came, which records are compared with: what an attacker trains a
+        network to give back; `public` itself if left out. Those of more than S x S pixels are at S x S; see
+        `tfdeid.reference.Original`.
       public_labels: the class of each public image, -1 where it is not known; empty where no class is.
       seed: of all that the attacker draws.
       pairs: known originals with their records, for who knows PAIRS; none of these records is in `records`.
       oracle: de-identifies an image under the owner's key and an id that no record has, for who has the ORACLE.
       key: the owner's key, for who has the KEY.
       recovered: uint8[N, S, S, C], for linkers: what an attacker made of the records.
+      candidate_sources: uint8[H, W, C] each, for linkers: the candidates as they came, as in `public_sources`.
       worked_out: what follows from the fields that all attackers have, kept by name; see `tfdeid.attack.features`.
     """
 
@@ -86,8 +91,15 @@ class View:
     oracle: Callable[[Image], Image] | None = None
     key: Key | None = None
     recovered: Image | None = None
+    public_sources: Sequence[Image] = ()
+    candidate_sources: Sequence[Image] = ()
     # Not taken over by `dataclasses.replace`: other records, other features.
     worked_out: dict[str, Any] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Who exchanges the public images and has no other sources means the images themselves.
+        if len(self.public_sources) != len(self.public):
+            object.__setattr__(self, "public_sources", self.public)
 
     def knowing(
         self, pairs: Sequence[Pair] = (), oracle: Callable[[Image], Image] | None = None, key: Key | None = None
@@ -174,7 +186,8 @@ class Linker(Adversary):
 
         Args:
           view: the records and public images only.
-          candidates: uint8[N, N, C] each, G originals in an order that says nothing.
+          candidates: uint8[N, N, C] each, G originals in an order that says nothing, as the scheme takes them: a record tells
+            nothing else of its original. `view.candidate_sources` has them as they came.
 
         Raises:
           DeidError: it can't be carried out; others are.

@@ -20,6 +20,7 @@ from tfdeid.errors import DeidError, unknown_name, warn
 from tfdeid.image import match_channels
 from tfdeid.key import Key
 from tfdeid.parallel import parallel_map
+from tfdeid.reference import SOURCE, Original, Preparing, check_reference
 
 _LEAST = 20
 
@@ -30,7 +31,10 @@ class Case:
 
     Attributes:
       view: what every attacker has.
-      originals: uint8[N, N, C] each, N the input size, in the order of the view's records.
+      originals: uint8[N, N, C] each, N the input size, in the order of the view's records: as the scheme takes them.
+      sources: uint8[H, W, C] each, the same as they came; see `tfdeid.reference.Original`. At S x S, records and what attackers
+        make of them are compared with these.
+      reference: what these are: the source images, or the originals themselves; one of `tfdeid.reference`.
       labels: the class of each, -1 where it is not known; empty where no label is.
       pairs: known originals and records that are not in the view.
       key: the owner's; None for schemes that encrypt nothing.
@@ -39,6 +43,8 @@ class Case:
 
     view: View
     originals: Sequence[Image]
+    sources: Sequence[Image]
+    reference: str
     labels: Sequence[int]
     pairs: Sequence[Pair]
     key: Key | None
@@ -58,6 +64,7 @@ class Target:
       num_images: records to attack, at most all.
       num_public: public images for the attackers, at most all: other splits of the originals, or else what is left of this one.
       seed: of the draws, and of all that attackers draw.
+      reference: what records are compared with; one of `tfdeid.reference`.
     """
 
     dataset: str
@@ -68,8 +75,10 @@ class Target:
     num_images: int = 2000
     num_public: int = 10_000
     seed: int = 0
+    reference: str = SOURCE
 
     def __post_init__(self) -> None:
+        check_reference(self.reference)
         for name in ("num_images", "num_public"):
             if getattr(self, name) < _LEAST:
                 raise DeidError(f"{name} must be at least {_LEAST}, {name} was {getattr(self, name)}.")
@@ -90,18 +99,11 @@ def open_case(target: Target, key: Key | None) -> Case:
         raise DeidError(f"{target.dataset} was not made by this tool: its metadata says nothing of a scheme.")
     config = DeidConfig.of_facts(facts)
     key = checked_key(target, key, config, facts)
-    split = _split(target, builder.info.splits)
+    split = split_of(target, builder.info.splits)
     published = open_source(SourceConfig(dataset=target.dataset, data_dir=target.data_dir))
-    source = open_source(SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts))
-    for note in source.warnings:
-        warn(note)
-    if source.name != facts["source"]:
-        raise DeidError(f"{target.dataset} was made of {facts['source']}; the originals given are {source.name}.")
-    origin = facts.get("source_splits", {}).get(split, split)
-    if origin not in source.splits:
-        raise DeidError(f"{target.originals} has no split {origin}: give the originals that the dataset was made of.")
+    source, origin = _open_originals(target, facts, split)
     shape = builder.info.features["image"].shape
-    prepare = _preparing(config, shape[-1])
+    prepare = _preparing(config, shape[-1], target.reference)
     record_id = source.record_ids(key, config.algorithm_version)
     pairs, taken = _linked(target, Draw(published, split, target.seed, _decoding(shape)), source, origin, record_id, prepare)
     # Where a dataset is small, the attack needs the records more than known plaintext needs all its pairs.
@@ -118,7 +120,8 @@ def open_case(target: Target, key: Key | None) -> Case:
         records=np.stack([pair.record.image for pair in attacked]),
         ids=[pair.record.example.source_id for pair in attacked],
         config=config,
-        public=[drawn.image for drawn in public],
+        public=[drawn.image.prepared for drawn in public],
+        public_sources=[drawn.image.source for drawn in public],
         public_labels=_labels(drawn.example for drawn in public) if labels else [],
         seed=target.seed,
     )
@@ -130,8 +133,16 @@ def open_case(target: Target, key: Key | None) -> Case:
         "key_fingerprint": key.fingerprint,
         "seed": target.seed,
     }
-    known_pairs = [(pair.original, pair.record.image) for pair in known]
-    return Case(view, [pair.original for pair in attacked], labels, known_pairs, key, about)
+    return Case(
+        view=view,
+        originals=[pair.original.prepared for pair in attacked],
+        sources=[pair.original.source for pair in attacked],
+        reference=target.reference,
+        labels=labels,
+        pairs=[(pair.original.prepared, pair.record.image) for pair in known],
+        key=key,
+        about=about,
+    )
 
 
 def make_case(
@@ -143,11 +154,12 @@ def make_case(
     key: Key | None,
     seed: int = 0,
     about: dict[str, Any] | None = None,
+    reference: str = SOURCE,
 ) -> Case:
     """De-identifies images and makes a case of them; the last few are the known pairs.
 
     Args:
-      images: uint8[H, W, C] each, the originals.
+      images: uint8[H, W, C] each, the originals as they came.
       labels: the class of each; empty for none.
       public: images of the same kind that are not among them.
       public_labels: the class of each; empty for none.
@@ -155,9 +167,14 @@ def make_case(
       key: the owner's key.
       seed: of all that attackers draw.
       about: facts for the report.
+      reference: what records are compared with; one of `tfdeid.reference`.
+
+    Raises:
+      DeidError: an image can't be de-identified, or there is no such reference.
     """
-    deidentify = Deidentifier(config, key)
-    originals = parallel_map(deidentify.prepare, images)
+    deidentify, prepare = Deidentifier(config, key), Preparing(config, reference)
+    made, others = parallel_map(prepare, images), parallel_map(prepare, public)
+    originals, sources = [original.prepared for original in made], [original.source for original in made]
     ids = [f"{number:032x}" for number in range(len(images))]
     records = parallel_map(deidentify, originals, ids)
     count = len(images) - min(MAX_PAIRS, len(images) // 10)
@@ -165,12 +182,21 @@ def make_case(
         records=np.stack(records[:count]),
         ids=ids[:count],
         config=config,
-        public=parallel_map(deidentify.prepare, public),
+        public=[original.prepared for original in others],
+        public_sources=[original.source for original in others],
         public_labels=public_labels,
         seed=seed,
     )
-    pairs = list(zip(originals[count:], records[count:], strict=True))
-    return Case(view, originals[:count], labels[:count], pairs, key, {"deid": config.to_dict(), "seed": seed, **(about or {})})
+    return Case(
+        view=view,
+        originals=originals[:count],
+        sources=sources[:count],
+        reference=reference,
+        labels=labels[:count],
+        pairs=list(zip(originals[count:], records[count:], strict=True)),
+        key=key,
+        about={"deid": config.to_dict(), "seed": seed, **(about or {})},
+    )
 
 
 def checked_key(target: Target, key: Key | None, config: DeidConfig, facts: dict[str, Any]) -> Key:
@@ -179,13 +205,15 @@ def checked_key(target: Target, key: Key | None, config: DeidConfig, facts: dict
         raise DeidError(f"{target.dataset} is not encrypted (scheme {config.scheme}), so there is nothing to attack.")
     if key is None or key.fingerprint != facts["key_fingerprint"]:
         raise DeidError(
-            f"records are linked to their originals by the owner's key, with fingerprint {facts['key_fingerprint']}; the one "
-            f"given has {key.fingerprint if key else 'none'}. Give --key. Only the attacker key_known gets it."
+            "whose record is whose tells the owner's key alone, which their ids are made with: that with fingerprint "
+            f"{facts['key_fingerprint']}; {'the one given has ' + key.fingerprint if key else 'none was given'}. Give --key. "
+            + ("Only the attacker key_known gets it." if config.scheme_class.needs_key else "No attacker gets it.")
         )
     return key
 
 
-def _split(target: Target, splits: Iterable[str]) -> str:
+def split_of(target: Target, splits: Iterable[str]) -> str:
+    """Returns the split that is attacked."""
     names = list(splits)
     if target.split is None:
         return "test" if "test" in names else names[0]
@@ -194,16 +222,34 @@ def _split(target: Target, splits: Iterable[str]) -> str:
     return target.split
 
 
+def _open_originals(target: Target, facts: dict[str, Any], split: str) -> tuple[Source, str]:
+    """Returns the source that a dataset was made of, and the split of it that a split was made of; or raises DeidError."""
+    source = open_source(SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts))
+    for note in source.warnings:
+        warn(note)
+    if source.name != facts["source"]:
+        raise DeidError(f"{target.dataset} was made of {facts['source']}; the originals given are {source.name}.")
+    origin = facts.get("source_splits", {}).get(split, split)
+    if origin not in source.splits:
+        raise DeidError(f"{target.originals} has no split {origin}: give the originals that the dataset was made of.")
+    return source, origin
+
+
 @dataclasses.dataclass(frozen=True)
 class _Linked:
-    """A record, and the prepared original that the key links it to."""
+    """A record, and the original that the key links it to."""
 
-    record: Drawn
-    original: Image
+    record: Drawn[Image]
+    original: Original
 
 
 def _linked(
-    target: Target, draw: Draw, source: Source, split: str, record_id: RecordIds, prepare: Callable[[Example], Image]
+    target: Target,
+    draw: Draw[Image],
+    source: Source,
+    split: str,
+    record_id: RecordIds,
+    prepare: Callable[[Example], Original],
 ) -> tuple[list[_Linked], set[int]]:
     """Draws records and finds their originals; where either is damaged, the next record is taken.
 
@@ -243,14 +289,16 @@ def _originals(source: Source, split: str, wanted: set[str], record_id: RecordId
     return {name: (number, example) for name, number, example in named if name in wanted}
 
 
-def _public(source: Source, split: str, taken: set[int], target: Target, prepare: Callable[[Example], Image]) -> list[Drawn]:
+def _public(
+    source: Source, split: str, taken: set[int], target: Target, prepare: Callable[[Example], Original]
+) -> list[Drawn[Original]]:
     """Returns images that are no original of a record that is attacked, from other splits where there are any.
 
     Splits give equal shares, and what one does not have is drawn from the others.
     """
     others = [name for name in source.splits if name != split] or [split]
     draws = [Draw(source, name, target.seed + 1, prepare, without=taken if name == split else ()) for name in others]
-    public: list[Drawn] = []
+    public: list[Drawn[Original]] = []
     while (missing := target.num_public - len(public)) and (giving := [draw for draw in draws if draw.left]):
         share, more = divmod(missing, len(giving))
         for number, draw in enumerate(giving):
@@ -276,7 +324,7 @@ def _labels(examples: Iterable[Example]) -> list[int]:
     return [-1 if example.label is None else example.label for example in examples]
 
 
-def _preparing(config: DeidConfig, channels: int) -> Callable[[Example], Image]:
-    """Returns what makes uint8[N, N, C] of an example, N the input size: what de-identification begins with."""
-    prepare = Deidentifier(config.with_scheme("plain")).prepare
+def _preparing(config: DeidConfig, channels: int, reference: str) -> Callable[[Example], Original]:
+    """Returns what makes an original of an example, with as many channels as the dataset has."""
+    prepare = Preparing(config, reference)
     return lambda example: prepare(match_channels(pixels(example), channels))

@@ -21,15 +21,16 @@ Feature = npt.NDArray[np.float32]
 
 
 def keyless(config: DeidConfig, images: Sequence[Image]) -> Image:
-    """Returns uint8[N, S, S, C], originals put through all of a scheme that needs no key: traced and painted, or resized."""
-    scheme = "vectorized" if config.scheme_class.traces else "plain"
-    return np.stack(parallel_map(Deidentifier(config.with_scheme(scheme)), images))
+    """Returns uint8[N, S, S, C], originals put through all of a scheme that needs no key: traced and painted, say."""
+    scheme = config.scheme_class
+    same = scheme.keyless or ("vectorized" if scheme.traces else "plain")
+    return np.stack(parallel_map(Deidentifier(config.with_scheme(same) if scheme.needs_key else config), images))
 
 
 def reduced(image: Image, size: int) -> Image:
     """Returns uint8[size, size, C], each pixel the mean of what it covers, or between the pixels of a smaller image."""
     squeezed = image[..., 0] if image.shape[2] == 1 else image
-    kind = PillowImage.Resampling.BOX if image.shape[0] >= size else PillowImage.Resampling.BICUBIC
+    kind = PillowImage.Resampling.BOX if min(image.shape[:2]) >= size else PillowImage.Resampling.BICUBIC
     return np.asarray(PillowImage.fromarray(squeezed).resize((size, size), kind)).reshape(size, size, image.shape[2])
 
 

@@ -118,7 +118,7 @@ class _Run:
         """
         if isinstance(adversary, Linker):
             # They share what follows from the records.
-            self._view_to_link = self._view_to_link or view_to_link(self._case.view, self._recovered)
+            self._view_to_link = self._view_to_link or view_to_link(self._case, self._recovered)
             self.linkages.append(link(adversary, self._view_to_link, self._case))
         elif isinstance(adversary, Attacker):
             recovery, figures = self._recover(adversary)

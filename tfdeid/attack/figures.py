@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tfdeid.attack.base import Image, Knowledge
 from tfdeid.attack.section import Section
+from tfdeid.reference import SOURCE
 
 _Z_95 = 1.96
 JUDGE = "judge"
@@ -41,6 +42,16 @@ class Estimate:
         # The interval is about `share`; the one given is about the mean and covers it.
         return cls(float(array.mean()), near + abs(float(share - array.mean())))
 
+    def in_percent(self) -> str:
+        """Returns it in percent."""
+        interval = f" +- {100 * self.half_width:.1f} %" if self.half_width is not None else " %"
+        return f"{100 * self.mean:.1f}{interval}"
+
+    def ends(self) -> tuple[float, float]:
+        """Returns the ends of the interval of a share, which lie in [0, 1]."""
+        half_width = self.half_width or 0.0
+        return max(0.0, self.mean - half_width), min(1.0, self.mean + half_width)
+
     def __str__(self) -> str:
         return f"{self.mean:.3f}" + (f" +- {self.half_width:.3f}" if self.half_width is not None else "")
 
@@ -53,10 +64,10 @@ class RecoveryFigures:
       attacker: its name.
       knows: what it had.
       about: a sentence: what it does with what it knows.
-      ssim: SSIM to the original, both at S x S.
+      ssim: SSIM to the original, both at S x S; which that is, `Findings.reference` says.
       psnr: the same in dB.
       gap_closed: the share of the way from the published record's SSIM to the ceiling's (the vectorised image, or for schemes
-        that do not trace, the original itself) that it went.
+        that do not trace, the original reduced to the input size) that it went.
       gap_closed_cleaned: the same, the ceiling put through the same cleaning.
       table_error: mean distance of its estimate of the warp from the true one, in pixels of the record; None without one.
       accuracy: of a network trained on plain images, shown what was recovered; None without labels.
@@ -128,7 +139,7 @@ class Findings:
       images: records that were attacked.
       public_images: images from elsewhere that attackers had.
       published: SSIM of the record to the original.
-      ceiling: SSIM of the vectorised image (or the original itself) to the original.
+      ceiling: SSIM of the vectorised image (or the original reduced to the input size) to the original.
       ceiling_cleaned: the same, cleaned.
       plain_accuracy: of the network that judges, on the originals themselves; None without labels.
       chance_accuracy: the share of the most frequent class, of those that are known.
@@ -136,13 +147,14 @@ class Findings:
       linkages: figures of each linker.
       skipped: attackers and linkers that were not run, with the reason.
       sample: numbers of some records, drawn by the seed, that pictures show of every attacker.
-      originals, records: by number, those of all records that pictures show.
+      originals, records: by number, uint8[S, S, C], those of all records that pictures show.
       failed: attackers and linkers that could not be carried out, with the reason, which have no figures; `JUDGE` too.
-      traced: whether the scheme paints traced paths, so that the vectorised image is the ceiling, and not the original.
+      traced: whether the scheme paints traced paths, so that the vectorised image is the ceiling.
       leaks: what records show by design, whatever an attacker does.
       unlabelled: records of a labelled dataset whose class is not known; accuracies leave them out.
       unlabelled_public: public images whose class is not known; no judge was trained on them.
       sections: what attacks of other kinds came to.
+      reference: what the originals are that all is compared with; one of `tfdeid.reference`.
     """
 
     about: dict[str, Any]
@@ -165,6 +177,7 @@ class Findings:
     unlabelled: int = 0
     unlabelled_public: int = 0
     sections: Sequence[Section] = ()
+    reference: str = SOURCE
 
     @property
     def published_figures(self) -> RecoveryFigures | None:

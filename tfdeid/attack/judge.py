@@ -21,16 +21,22 @@ _SHIFT = 1 / 16
 
 
 def train_judge(
-    images: Sequence[Image], labels: Sequence[int], size: int = 64, seed: int = 0, num_steps: int | None = None
+    images: Sequence[Image],
+    labels: Sequence[int],
+    size: int = 64,
+    seed: int = 0,
+    num_steps: int | None = None,
+    mirrors: bool = True,
 ) -> Callable[[Image], npt.NDArray[np.intp]]:
-    """Trains the network `small` to tell classes of plain images, mirrored and moved.
+    """Trains the network `small` to tell classes of images, mirrored and moved.
 
     Args:
-      images: uint8[N, N, C] each, public and plain.
+      images: uint8[H, W, C] each, public, and plain where it is to judge what was recovered.
       labels: the class of each.
       size: pixels a side that the network sees; images are resized.
       seed: of the network and the order of images.
       num_steps: steps of 64 images; None for 900, which take about a minute and a half on two cores, fewer for few images.
+      mirrors: whether a mirror image is of the same class.
 
     Returns:
       A function from uint8[M, S, S, C] to the likeliest classes, intp[M].
@@ -57,7 +63,7 @@ def train_judge(
     def batches() -> Iterator[tuple[Image, npt.NDArray[np.int64]]]:
         random = np.random.RandomState(seed)
         for chosen, mirror in draw(len(plain), _BATCH_SIZE, seed):
-            yield _moved(mirrored(plain[chosen], mirror), random), classes[chosen]
+            yield _moved(mirrored(plain[chosen], mirror and mirrors), random), classes[chosen]
 
     train(network.trainable_variables, loss, batches(), num_steps, _LEARNING_RATE)
     return lambda several: apply(network, sized(list(several))).argmax(1)

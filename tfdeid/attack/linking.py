@@ -17,11 +17,17 @@ from tfdeid.errors import DeidError
 _CANDIDATES = 500
 
 
-def view_to_link(view: View, recovered: Image | None) -> View:
-    """Returns the first records, and what an attacker made of them."""
+def view_to_link(case: Case, recovered: Image | None) -> View:
+    """Returns the first records, what an attacker made of them, and the candidates as they came, in their order."""
+    view = case.view
     count = min(_CANDIDATES, len(view.records))
-    first = None if recovered is None else recovered[:count]
-    return dataclasses.replace(view, records=view.records[:count], ids=view.ids[:count], recovered=first)
+    return dataclasses.replace(
+        view,
+        records=view.records[:count],
+        ids=view.ids[:count],
+        recovered=None if recovered is None else recovered[:count],
+        candidate_sources=[case.sources[number] for number in _order(view.seed, count)],
+    )
 
 
 def link(linker: Linker, view: View, case: Case) -> LinkageFigures:
@@ -36,7 +42,7 @@ def link(linker: Linker, view: View, case: Case) -> LinkageFigures:
       DeidError: what it gives back are no scores.
     """
     count = len(view.records)
-    order = np.random.RandomState(view.seed).permutation(count)
+    order = _order(view.seed, count)
     started = time.perf_counter()
     scores = linker(view, [case.originals[number] for number in order])
     seconds = time.perf_counter() - started
@@ -53,6 +59,11 @@ def link(linker: Linker, view: View, case: Case) -> LinkageFigures:
         candidates=count,
         seconds=seconds,
     )
+
+
+def _order(seed: int, count: int) -> npt.NDArray[np.intp]:
+    """Returns the numbers of the records whose originals the candidates are."""
+    return np.random.RandomState(seed).permutation(count)
 
 
 def _is_among_first(scores: Scores, right: npt.NDArray[np.intp], places: int) -> Scores:

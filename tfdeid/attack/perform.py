@@ -6,21 +6,19 @@ import dataclasses
 import math
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from tfdeid.attack.adversaries import ADVERSARIES, OPTIONS
 from tfdeid.attack.base import Attacker, Knowledge
 from tfdeid.attack.case import Case, Target, open_case
 from tfdeid.attack.engine import attack, choose
 from tfdeid.attack.figures import JUDGE, Findings
-from tfdeid.attack.identity import IdentityOptions, reidentify
 from tfdeid.attack.judge import train_judge
-from tfdeid.attack.pool import pool_of
-from tfdeid.attack.section import Section
+from tfdeid.attack.questions import Question
 from tfdeid.attack.sentences import over_threshold, percent
 from tfdeid.attack.truth import Judge
 from tfdeid.deidentifier import DeidConfig
-from tfdeid.errors import DeidError
+from tfdeid.errors import DeidError, warn
 from tfdeid.key import Key
 
 # Minutes a record on two cores at 224 x 224: for the ceilings, and for each attacker with the figures of what it recovers.
@@ -72,20 +70,16 @@ def perform(
     return dataclasses.replace(findings, skipped={**findings.skipped, **skipped}, failed={**findings.failed, **failed})
 
 
-def identify(target: Target, key: Key, feature: str, options: IdentityOptions) -> Section:
-    """Looks for people of whom attackers have other images, and says on the error stream how far it is.
-
-    Args:
-      target: whose records are looked at.
-      key: the owner's key.
-      feature: of the originals, says who is in an image.
-      options: shares of people and images.
-
-    Raises:
-      DeidError: the dataset, its originals, its key or the feature are not what they must be, or people have too few images.
-    """
-    pool, config = pool_of(target, feature, key, whole_groups=True, least=2)
-    return reidentify(pool, config, key, options, target.seed, sayer()).section()
+def answering(findings: Findings, questions: Mapping[str, Question]) -> Findings:
+    """Returns findings with a section for each further attack, which it carries out; one that fails has a reason instead."""
+    say, sections, failed = sayer(), list(findings.sections), dict(findings.failed)
+    for name, question in questions.items():
+        try:
+            sections.append(question(say))
+        except DeidError as error:
+            failed[name] = str(error)
+            warn(f"the attack {name} failed: {error}")
+    return dataclasses.replace(findings, sections=sections, failed=failed)
 
 
 def passes(findings: Findings, threshold: float) -> int:
@@ -150,5 +144,5 @@ def _trained_judge(case: Case) -> Judge:
     if not known:
         raise DeidError("no public image has a known class, so nothing says what classes look like.")
     return train_judge(
-        [view.public[number] for number in known], [view.public_labels[number] for number in known], seed=view.seed
+        [view.public_sources[number] for number in known], [view.public_labels[number] for number in known], seed=view.seed
     )

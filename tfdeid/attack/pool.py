@@ -50,6 +50,11 @@ class Pool:
             self.feature,
         )
 
+    def shared_out(self, first: int, seed: int) -> tuple[Pool, Pool]:
+        """Returns some images, drawn by the seed, and all others: those that are attacked, and those of attackers."""
+        order = np.random.RandomState(seed).permutation(len(self.images))
+        return self.taking(order[:first]), self.taking(order[first:])
+
 
 def open_pool(
     source: SourceConfig,
@@ -97,7 +102,9 @@ def open_pool(
     return _read(opened, drawn, values, feature, key, config)
 
 
-def pool_of(target: Target, feature: str, key: Key, whole_groups: bool = False, least: int = 1) -> tuple[Pool, DeidConfig]:
+def pool_of(
+    target: Target, feature: str, key: Key | None, whole_groups: bool = False, least: int = 1
+) -> tuple[Pool, DeidConfig]:
     """Draws images that a dataset was made of, of all its splits; `target.num_images` at most.
 
     Args:

@@ -6,6 +6,7 @@ import math
 
 from tfdeid.attack.base import Knowledge
 from tfdeid.attack.figures import JUDGE, Findings, LinkageFigures, RecoveryFigures, highest_ssim
+from tfdeid.reference import IN_WORDS, INPUT
 from tfdeid.ssim import RECOGNISED
 
 # What rounds to nothing at the two decimals that sentences give.
@@ -16,8 +17,9 @@ READING = (
     "SSIM says how alike two images are in structure, at the record's size: 1 for equal ones. The paper calls an image clearly "
     f"recognised at {RECOGNISED} and above; below it, look at the pictures. PSNR compares pixel by pixel, in dB.",
     "Gap closed: 0 % is the record as published, 100 % the ceiling: the vectorised image, which is what would be left if the "
-    "warp were undone without a fault, or for schemes that do not trace, the original itself. The cleaned ceiling has been "
-    "through the same removal of slivers as what attackers make, which can bring them more than 100 % of the way to the other.",
+    "warp were undone without a fault, or for schemes that do not trace, the original reduced to the input size. The cleaned "
+    "ceiling has been through the same removal of slivers as what attackers make, which can bring them more than 100 % of the "
+    "way to the other.",
     "Table error: how far an attacker's estimate of the warp is from the true one, in pixels of the record.",
     "Accuracy: how often a network that was trained on plain images, and never saw a record, names the class of what was "
     "recovered.",
@@ -101,8 +103,15 @@ def over_threshold(findings: Findings, threshold: float) -> list[RecoveryFigures
     return sorted(over, key=lambda figures: -figures.ssim.mean)
 
 
+def original_name(findings: Findings) -> str:
+    """Returns what records, and what attackers made of them, are compared with."""
+    return IN_WORDS[findings.reference]
+
+
 def ceiling_name(findings: Findings) -> str:
-    return "vectorised image" if findings.traced else "original itself"
+    if findings.traced:
+        return "vectorised image"
+    return "original itself" if findings.reference == INPUT else "original reduced to the input size"
 
 
 def percent(share: float) -> str:
@@ -156,15 +165,16 @@ def _recovered(figures: RecoveryFigures, findings: Findings) -> str:
         return _brought(figures, findings)
     alone = " with these alone" if figures.knows is Knowledge.RECORDS else ""
     return (
-        f"no attacker that was tried{alone} brings SSIM to the original above the records' own {findings.published.mean:.2f} "
-        f"(the best, `{figures.attacker}`: {figures.ssim.mean:.2f}; {_ceiling(findings)}), which does not say that none can"
+        f"no attacker that was tried{alone} brings SSIM to {original_name(findings)} above the records' own "
+        f"{findings.published.mean:.2f} (the best, `{figures.attacker}`: {figures.ssim.mean:.2f}; {_ceiling(findings)}), which "
+        "does not say that none can"
     )
 
 
 def _brought(figures: RecoveryFigures, findings: Findings) -> str:
     verb = "brings" if figures.ssim.mean >= findings.published.mean else "takes"
-    said = f"`{figures.attacker}` {verb} SSIM to the original from {findings.published.mean:.2f} to {figures.ssim.mean:.2f} "
-    said += f"({_ceiling(findings)})"
+    said = f"`{figures.attacker}` {verb} SSIM to {original_name(findings)} from {findings.published.mean:.2f} "
+    said += f"to {figures.ssim.mean:.2f} ({_ceiling(findings)})"
     if math.isnan(figures.gap_closed_cleaned):
         return f"{said}, and there was no gap to close: records are as near to the originals as that"
     if figures.gap_closed_cleaned < 0:
@@ -173,7 +183,7 @@ def _brought(figures: RecoveryFigures, findings: Findings) -> str:
 
 
 def _ceiling(findings: Findings) -> str:
-    cleaned = ", cleaned" if ceiling_name(findings) == "vectorised image" else ""
+    cleaned = ", cleaned" if findings.traced else ""
     return f"{ceiling_name(findings)}{cleaned}: {findings.ceiling_cleaned.mean:.2f}"
 
 

@@ -31,7 +31,7 @@ class ShadowPairs:
     Attributes:
       records: uint8[P, 64, 64, 2 C], as `seen` gives them.
       traced: uint8[P, 64, 64, C], what all of the scheme that needs no key makes of the public images.
-      originals: uint8[P, 64, 64, C].
+      originals: uint8[P, 64, 64, C], the public images as they came.
     """
 
     records: Image
@@ -42,7 +42,7 @@ class ShadowPairs:
 def shadow_pairs(view: View, num_keys: int = _NUM_KEYS) -> ShadowPairs:
     """Returns pairs under the attacker's own keys, which are those of the view's seed; the last ones made are kept."""
     digest = hashlib.sha256(f"{view.config} {view.seed} {num_keys}".encode())
-    for image in view.public:
+    for image in (*view.public, *view.public_sources):
         digest.update(image.tobytes())
     if digest.hexdigest() not in _kept:
         _kept.clear()
@@ -85,5 +85,5 @@ def _made(view: View, num_keys: int) -> ShadowPairs:
     return ShadowPairs(
         records=records,
         traced=np.concatenate([reduce_all(list(keyless(config, part))) for part in parts]),
-        originals=reduce_all(public),
+        originals=reduce_all(view.public_sources),
     )

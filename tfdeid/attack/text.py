@@ -40,7 +40,7 @@ def recovery_table(findings: Findings) -> Table:
     """Returns a row for each attacker that recovers images, without figures where it failed."""
     head = ["attacker", "knows", "SSIM", "PSNR, dB"]
     # Both gaps are the same where nothing is traced, and there is no warp either.
-    head += ["gap to vectorised", "gap to cleaned", "table error, px"] if findings.traced else ["gap to original"]
+    head += ["gap to vectorised", "gap to cleaned", "table error, px"] if findings.traced else ["gap to ceiling"]
     head += ["accuracy", "used", "seconds"]
     rows = [_recovery(figures, findings.traced) for figures in findings.recoveries]
     failed = [name for name in findings.failed if name not in linkers() and name != JUDGE]
@@ -57,12 +57,13 @@ def linkage_table(findings: Findings) -> Table:
 def ceilings(findings: Findings) -> list[str]:
     """Returns what the figures of attackers are to be compared with."""
     ceiling = (
-        f"SSIM of the record as published {findings.published}; of the {sentences.ceiling_name(findings)} {findings.ceiling}"
+        f"SSIM to {sentences.original_name(findings)}: of the record as published {findings.published}; of the "
+        f"{sentences.ceiling_name(findings)} {findings.ceiling}"
     )
     lines = [f"{ceiling}, cleaned {findings.ceiling_cleaned}" if findings.traced else ceiling]
     if findings.plain_accuracy is not None:
         chance = "" if findings.chance_accuracy is None else f"; the most frequent class is {percent(findings.chance_accuracy)}"
-        lines.append(f"accuracy on the originals {_share(findings.plain_accuracy)}{chance}")
+        lines.append(f"accuracy on the originals {findings.plain_accuracy.in_percent()}{chance}")
     if findings.unlabelled or findings.unlabelled_public:
         lines.append(
             f"of {findings.images:,} records {findings.unlabelled:,} have no known class, and of {findings.public_images:,} "
@@ -82,7 +83,7 @@ def _recovery(figures: RecoveryFigures, traced: bool) -> list[str]:
         str(figures.ssim),
         _decibels(figures.psnr),
         *gaps,
-        "-" if figures.accuracy is None else _share(figures.accuracy),
+        "-" if figures.accuracy is None else figures.accuracy.in_percent(),
         f"{figures.used:,}" if figures.used else "-",
         f"{figures.seconds:.1f}",
     ]
@@ -93,17 +94,12 @@ def _without_figures(name: str, head: Sequence[str]) -> list[str]:
 
 
 def _linkage(figures: LinkageFigures) -> list[str]:
-    top1, top5 = _share(figures.top1), _share(figures.top5)
+    top1, top5 = figures.top1.in_percent(), figures.top5.in_percent()
     return [figures.linker, top1, percent(figures.chance(1)), top5, percent(figures.chance(5)), f"{figures.seconds:.1f}"]
 
 
 def _decibels(estimate: Estimate) -> str:
     return f"{estimate.mean:.1f}" + (f" +- {estimate.half_width:.1f}" if estimate.half_width is not None else "")
-
-
-def _share(estimate: Estimate) -> str:
-    interval = f" +- {100 * estimate.half_width:.1f} %" if estimate.half_width is not None else " %"
-    return f"{100 * estimate.mean:.1f}{interval}"
 
 
 def _gap(share: float) -> str:

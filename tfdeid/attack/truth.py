@@ -11,9 +11,9 @@ from tfdeid.attack.base import Attacker, Image, Recovery
 from tfdeid.attack.case import Case
 from tfdeid.attack.checks import check_array, check_numbers
 from tfdeid.attack.cleaning import clean_all
+from tfdeid.attack.comparing import keyless
 from tfdeid.attack.figures import JUDGE, Estimate, Findings, LinkageFigures, RecoveryFigures
 from tfdeid.attack.warp import true_warps, warps_positions
-from tfdeid.deidentifier import Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.image import resize
 from tfdeid.parallel import parallel_map
@@ -37,15 +37,11 @@ class Truth:
         self._case, self._labels = case, np.asarray(case.labels, np.intp)
         self._known = np.flatnonzero(self._labels >= 0)
         self._judge, self._failed = judge if len(self._known) else None, dict[str, str]()
-        prepare, size = Deidentifier(config.with_scheme("plain")).prepare, view.records.shape[1]
-        self._originals = np.stack([resize(prepare(image), size) for image in case.originals])
-        ceiling = cleaned = self._originals
+        self._originals = np.stack([resize(image, view.records.shape[1]) for image in case.sources])
         # Asked before the work: it may be somebody else's, and fail.
         self._traced, self._leaks = config.scheme_class.traces, config.scheme_class.leaks(config)
-        if self._traced:
-            vectorize = Deidentifier(config.with_scheme("vectorized"))
-            ceiling = np.stack(parallel_map(vectorize, case.originals))
-            cleaned = clean_all(ceiling)
+        ceiling = keyless(config, case.originals)
+        cleaned = clean_all(ceiling) if self._traced else ceiling
         self.ceiling, self.ceiling_cleaned = (Estimate.of(self._ssim(images)) for images in (ceiling, cleaned))
         self.published = Estimate.of(self._ssim(view.records))
         # Before the attackers, so that a judge that is none costs no minutes.
@@ -108,6 +104,7 @@ class Truth:
         known = self._labels[self._known]
         return Findings(
             about=case.about,
+            reference=case.reference,
             images=len(view.records),
             public_images=len(view.public),
             published=self.published,

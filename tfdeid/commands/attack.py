@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from tfdeid.attack.adversaries import OPTIONS, attackers, in_order, linkers
 from tfdeid.attack.identity.options import IdentityOptions
 from tfdeid.commandline import absolute, absolute_key, command, writable_folder, writing
+from tfdeid.commands.image_options import add_reference
 from tfdeid.data.sources import absolute_dataset
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.key import Key
@@ -24,9 +25,10 @@ carried out, or makes what is no image and no number, is shown as failed, and th
 The exit code is 0 if the attack was carried out, whatever came of it, and 2 after a mistake. With --fail_if_gap_closed X it is
 1 if an attacker without the key closes at least the share X of the gap between the record's SSIM to the original and that of
 the ceiling: the vectorised image after the cleaning that attackers use ("gap to cleaned" in the table, gap_closed_cleaned in
-attack.json), or for schemes that do not trace, the original. Attackers that know pairs, or have images of their choice
-de-identified, count too, since they have no key. So do all attackers where there is no gap, since records are as near to the
-originals as the ceiling is. One of them that could not be carried out makes it 1 too. Linkage does not count.
+attack.json), or for schemes that do not trace, the original reduced to the input size. Attackers that know pairs, or have
+images of their choice de-identified, count too, since they have no key. So do all attackers where there is no gap, since
+records are as near to the originals as the ceiling is. One of them that could not be carried out makes it 1 too. Linkage does
+not count.
 
 Attackers: {attackers}.
 
@@ -60,7 +62,7 @@ def run(argv: Sequence[str], program: str) -> int:
     folder = writable_folder(arguments.output_dir, "output_dir")
     try:
         import_tensorflow()
-        from tfdeid.attack import attack_html, attack_json, perform, text  # Late: loads scipy and TensorFlow Datasets.
+        from tfdeid.attack import attack_html, attack_json, perform, questions, text  # Late: loads scipy and TensorFlow.
 
         target = perform.Target(
             arguments.dataset,
@@ -71,15 +73,18 @@ def run(argv: Sequence[str], program: str) -> int:
             arguments.num_images,
             arguments.num_public,
             arguments.seed,
+            arguments.reference,
         )
         also = [name for name in OPTIONS if vars(arguments)[name]]
         key = Key.load(arguments.key)
-        # First, since what is asked for here may not be there.
-        sections = []
-        if arguments.identity is not None:
-            sections.append(perform.identify(target, key, arguments.identity, arguments.identity_options))
-        findings = perform.perform(target, key, asked, also, threshold is not None)
-        findings = dataclasses.replace(findings, sections=sections)
+        further = questions.prepare(
+            target,
+            key,
+            questions.Asked(
+                arguments.identity, arguments.identity_options, arguments.text, arguments.sensitive, "learned_inversion" in also
+            ),
+        )
+        findings = perform.answering(perform.perform(target, key, asked, also, threshold is not None), further)
     except KeyboardInterrupt:
         raise DeidError("interrupted. Nothing was written.") from None
     about = findings.about
@@ -149,6 +154,7 @@ def make_parser(program: str) -> Parser:
         "(default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of all draws (default: %(default)s)")
+    add_reference(parser)
     parser.add_argument(
         "--output_dir", default="attacked", help="folder for attack.html and attack.json (default: %(default)s)"
     )
@@ -164,6 +170,16 @@ def make_parser(program: str) -> Parser:
         metavar="FEATURE",
         help="also look for people: the feature of --originals that says who is in an image, which is no part of the dataset; "
         "for folders `folder`, the one that an image lies in",
+    )
+    parser.add_argument(
+        "--text",
+        metavar="FEATURE",
+        help="feature of --originals that holds what is written in the images: also read records (needs tfdeid[ocr])",
+    )
+    parser.add_argument(
+        "--sensitive",
+        metavar="FEATURE",
+        help="another label of --originals: also train networks that infer it from records, which takes minutes",
     )
     parser.add_arguments(IdentityOptions, dest="identity_options")
     parser.headings["identity_options"] = "with --identity"

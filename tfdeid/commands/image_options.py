@@ -10,6 +10,7 @@ from tfdeid.data.sources import SourceConfig, references
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.key import Key
 from tfdeid.parser import Parser
+from tfdeid.reference import IN_WORDS, SOURCE
 
 
 def add_image_options(parser: Parser, note: str) -> None:
@@ -29,6 +30,12 @@ def add_image_options(parser: Parser, note: str) -> None:
         help="YAML file whose sections source and deid (scheme and its options among them) count where no option is given",
     )
     parser.add_argument("--key", help="key reference (default: ~/.config/tfdeid/key, made at need)")
+
+
+def add_reference(parser: Parser) -> None:
+    """Adds the option that says what images are compared with."""
+    words = ", or ".join(f"{name}, {said}" for name, said in IN_WORDS.items())
+    parser.add_argument("--reference", default=SOURCE, help=f"what is compared with: {words} (default: %(default)s)")
 
 
 def source_deid_key(arguments: argparse.Namespace) -> tuple[SourceConfig | None, dict[str, Any], Key]:

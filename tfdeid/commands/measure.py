@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from tfdeid.commandline import absolute, absolute_key, command, writable_folder, writing
-from tfdeid.commands.image_options import add_image_options, source_deid_key
+from tfdeid.commands.image_options import add_image_options, add_reference, source_deid_key
 from tfdeid.commands.preview import NUM_IMAGES
 from tfdeid.data.draw import draw_images
 from tfdeid.data.sources import SourceConfig, absolute_dataset
@@ -21,6 +21,7 @@ from tfdeid.measure import sweep_output
 from tfdeid.measure.sweep import sweep
 from tfdeid.parser import Parser
 from tfdeid.paths import local_path
+from tfdeid.reference import INPUT, check_reference
 from tfdeid.reproduce import paper
 from tfdeid.terminal import import_tensorflow
 
@@ -31,6 +32,7 @@ def run(argv: Sequence[str], program: str) -> int:
     source = source or SourceConfig()
     if arguments.grayscale:
         deid_values["grayscale"] = True
+    check_reference(arguments.reference)
     sizes = _numbers("sizes", arguments.sizes) if arguments.sizes else paper.SIZES
     # Those that are measured must suit the scheme; the file's own, or the default, need not.
     config = DeidConfig(**{**deid_values, "input_size": sizes[0]})
@@ -39,7 +41,9 @@ def run(argv: Sequence[str], program: str) -> int:
     images = draw_images(source, arguments.split, arguments.num_images, arguments.seed, at_most=True)
     total = len(images) * len(dict.fromkeys(sizes)) * (1 + arguments.keys)
     with tqdm(total=total, unit="image", desc="measuring", leave=False, disable=None) as bar:
-        measured = sweep(images, sizes, config, key, arguments.alpha, arguments.keys, arguments.seed, bar.update)
+        measured = sweep(
+            images, sizes, config, key, arguments.alpha, arguments.keys, arguments.seed, bar.update, arguments.reference
+        )
     about = {
         "dataset": source.dataset,
         "images": len(images),
@@ -80,6 +84,7 @@ def _parser(program: str) -> Parser:
     parser.add_argument(
         "--keys", type=int, default=0, help="random keys to measure too, for their spread (default: %(default)s)"
     )
+    add_reference(parser)
     parser.add_argument("--grayscale", action="store_true", help="measure the images in gray")
     parser.add_argument("--output_dir", default="measures", help="folder for JSON, CSV and plot (default: %(default)s)")
     return parser
@@ -87,7 +92,9 @@ def _parser(program: str) -> Parser:
 
 def _apart_from_the_paper(arguments: argparse.Namespace, source: SourceConfig, config: DeidConfig) -> str:
     is_selection = bool(source.selection(config.algorithm_version))
-    return paper.apart_from_table_2(config, arguments.key, arguments.split, arguments.alpha, is_selection)
+    apart = paper.apart_from_table_2(config, arguments.key, arguments.split, arguments.alpha, is_selection)
+    own = "" if arguments.reference == INPUT else f"another reference than {INPUT!r}"
+    return ", ".join(reason for reason in (apart, own) if reason)
 
 
 def preview_command(arguments: argparse.Namespace, source: SourceConfig, input_size: int, num_images: int) -> str:

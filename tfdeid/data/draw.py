@@ -6,6 +6,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Collection, Sequence
+from typing import Generic, TypeVar, cast
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from tfdeid.parallel import parallel_map
 _BUNDLED = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg")
 # Damaged examples that are named.
 _NAMED = 10
+
+_Made = TypeVar("_Made")
 
 
 def read_images(paths: Sequence[str]) -> list[np.ndarray]:
@@ -43,28 +46,28 @@ def read_images(paths: Sequence[str]) -> list[np.ndarray]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Drawn:
+class Drawn(Generic[_Made]):
     """An example that was drawn.
 
     Attributes:
       number: its place in the source's split.
       example: as it is stored.
-      image: uint8[H, W, C], what was made of it.
+      image: what was made of it, uint8[H, W, C] where nothing else is said.
     """
 
     number: int
     example: Example
-    image: np.ndarray
+    image: _Made
 
 
-class Draw:
+class Draw(Generic[_Made]):
     """Examples of a split in an order drawn by a seed. Those whose image can't be decoded are left out and the next ones taken.
 
     Args:
       source: what is drawn from.
       split: one of its splits.
       seed: of the order.
-      decode: makes an image of an example, or raises DeidError.
+      decode: makes an image of an example, or raises DeidError; None for the image as it came.
       without: places in the split that are not drawn.
 
     Attributes:
@@ -76,11 +79,12 @@ class Draw:
         source: Source,
         split: str,
         seed: int,
-        decode: Callable[[Example], np.ndarray] | None = None,
+        decode: Callable[[Example], _Made] | None = None,
         without: Collection[int] = (),
     ):
         self.damaged: list[str] = []
-        self._source, self._split, self._decode = source, split, decode or pixels
+        self._source, self._split = source, split
+        self._decode = decode or cast(Callable[[Example], _Made], pixels)
         order = np.random.RandomState(seed).permutation(source.splits[split])
         self._order = [number for number in map(int, order) if number not in without]
         self._next = 0
@@ -90,9 +94,9 @@ class Draw:
         """How many examples have not been drawn yet."""
         return len(self._order) - self._next
 
-    def take(self, count: int) -> list[Drawn]:
+    def take(self, count: int) -> list[Drawn[_Made]]:
         """Returns the next `count` that can be decoded, in the order of the draw; fewer where there are no more."""
-        drawn: list[Drawn] = []
+        drawn: list[Drawn[_Made]] = []
         begun = self._next
         while len(drawn) < count and self.left:
             missing, tried = count - len(drawn), self._next - begun
@@ -111,10 +115,10 @@ class Draw:
         return drawn
 
 
-def attempting(decode: Callable[[Example], np.ndarray]) -> Callable[[Example], np.ndarray | DeidError]:
+def attempting(decode: Callable[[Example], _Made]) -> Callable[[Example], _Made | DeidError]:
     """Returns a function that returns the DeidError that `decode` raises."""
 
-    def attempt(example: Example) -> np.ndarray | DeidError:
+    def attempt(example: Example) -> _Made | DeidError:
         try:
             return decode(example)
         except DeidError as error:
@@ -157,7 +161,7 @@ def draw_images(config: SourceConfig, split: str | None, num_images: int, seed: 
         raise DeidError(f"split {split!r} of {config.dataset} has no images.")
     if num_images < 1 or (num_images > size and not at_most):
         raise DeidError(f"num_images must be in [1, {size}], num_images was {num_images}.")
-    draw = Draw(source, split, seed)
+    draw: Draw[np.ndarray] = Draw(source, split, seed)
     drawn = draw.take(min(num_images, size))
     if not drawn:
         raise DeidError(f"none of the {size:,} images of {config.dataset} can be decoded. {draw.damaged[0]}")

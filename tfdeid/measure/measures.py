@@ -1,4 +1,8 @@
-"""The paper's measures of images and what became of them, with standard errors (Ko et al. 2020, section III-D)."""
+"""The paper's measures of images and what became of them, with standard errors (Ko et al. 2020, section III-D).
+
+SSIM_Vec, SSIM_Dei and L2 compare with a reference; SSIM_Pos, DI and SDIM follow from these. The paper's reference is the image
+reduced to the input size, so that what the reduction takes away does not count; ours is the source image, where it does.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ import numpy as np
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.image import resize
+from tfdeid.reference import INPUT, SOURCE, Preparing
 from tfdeid.ssim import ssim
 
 if TYPE_CHECKING:
@@ -26,7 +31,8 @@ class Measures:
     """The measures of some images. Each property is the mean over them; `error` gives its standard error.
 
     Attributes:
-      vec: float64[images], SSIM of each image and its vector form, both at N x N; NaN where the scheme makes none.
+      vec: float64[images], SSIM of each image and its vector form; NaN where the scheme makes none. Both at S x S, or with the
+        reference `input` at N x N.
       dei: float64[images], SSIM of each image and its de-identified form, both at S x S.
       distance: float64[images], root of the mean squared difference of those two, as a share of 255.
       alpha: the weight of SSIM_Dei in DI, in [0, 1].
@@ -98,11 +104,13 @@ def measure(
     num_threads: int | None = None,
     on_image: Callable[[], object] = lambda: None,
     vec: np.ndarray | None = None,
+    reference: str = SOURCE,
 ) -> Measures:
     """De-identifies images and measures how much of them is left, on all cores.
 
-    With a = the image at N x N and A = a at S x S, both bicubic: SSIM_Vec compares a with its vector form painted at N x N;
-    SSIM_Dei and L2 compare A with the de-identified image.
+    With a = the image at N x N and A = the image at S x S, both bicubic: SSIM_Vec compares A with the vector form of a painted
+    at S x S, SSIM_Dei and L2 compare A with the de-identified image. With the reference `input`, which is the paper's, A is a
+    at S x S instead, and SSIM_Vec compares a with its vector form painted at N x N.
 
     Args:
       images: uint8 or floats in [0, 1]; [H, W, 3], [H, W, 1] or [H, W]. Gray ones are measured in their one channel.
@@ -112,27 +120,30 @@ def measure(
       num_threads: None for one a core.
       on_image: called after each image, for progress.
       vec: float64[images], the SSIM_Vec of each image where it is known already, from a call under another key.
+      reference: what images are compared with; one of `tfdeid.reference`.
 
     Returns:
       The measures, with the values of each image in the order of the images. The same for any number of threads.
 
     Raises:
-      DeidError: there is no image, alpha is out of its range, or an image or the configuration can't be used.
+      DeidError: there is no image, alpha is out of its range, there is no such reference, or an image or the configuration
+        can't be used.
     """
     config = config or DeidConfig()
     if not len(images):
         raise DeidError("measures are taken of at least one image, got none.")
     if not 0 <= alpha <= 1:
         raise DeidError(f"alpha must be in [0, 1], alpha was {alpha}.")
-    deidentify = Deidentifier(config, key)
-    vectorize = None
+    deidentify, prepare = Deidentifier(config, key), Preparing(config, reference)
+    vectorize, size = None, config.input_size if reference == INPUT else config.output_size
     if vec is None and config.scheme_class.traces:
-        vectorize = Deidentifier(config.with_scheme("vectorized", output_size=config.input_size))
+        vectorize = Deidentifier(config.with_scheme("vectorized", output_size=size))
 
     def measured(index: int, image: np.ndarray) -> tuple[float, float, float]:
-        small = deidentify.prepare(image)
-        large, hidden = resize(small, config.output_size), deidentify(small, f"measure {index}")
-        drawn = ssim(small, vectorize(small)) if vectorize else float("nan")
+        original = prepare(image)
+        small, large = original.prepared, resize(original.source, config.output_size)
+        hidden = deidentify(small, f"measure {index}")
+        drawn = ssim(resize(original.source, size), vectorize(small)) if vectorize else float("nan")
         values = drawn, ssim(large, hidden), l2(large, hidden)
         on_image()
         return values

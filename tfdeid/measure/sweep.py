@@ -13,6 +13,7 @@ from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError
 from tfdeid.key import Key
 from tfdeid.measure.measures import ALPHA, MEASURES, TITLES, Measures, measure
+from tfdeid.reference import SOURCE
 
 _Z_95 = 1.96
 
@@ -25,11 +26,13 @@ class Sweep:
       config: what was done, but for the input size.
       measures: input size -> measures under the owner's key.
       other_keys: input size -> the means under each of some random keys, as {measure: value}.
+      reference: what images were compared with; one of `tfdeid.reference`.
     """
 
     config: DeidConfig
     measures: dict[int, Measures]
     other_keys: dict[int, list[dict[str, float]]] = dataclasses.field(default_factory=dict)
+    reference: str = SOURCE
 
     @property
     def criterion(self) -> str:
@@ -79,6 +82,7 @@ def sweep(
     num_keys: int = 0,
     seed: int = 0,
     on_image: Callable[[], object] = lambda: None,
+    reference: str = SOURCE,
 ) -> Sweep:
     """Measures the same images at several input sizes.
 
@@ -91,6 +95,7 @@ def sweep(
       num_keys: random keys under which each size is measured as well, since how much moves depends on the key.
       seed: of these keys, which hide nothing and are made for measuring alone.
       on_image: called after each image and size and key.
+      reference: as for `measure`.
 
     Raises:
       DeidError: there is no size, or one does not fit the configuration.
@@ -102,12 +107,12 @@ def sweep(
     measures = {}
     others: dict[int, list[dict[str, float]]] = {size: [] for size in configs}
     for size, sized in configs.items():
-        measures[size] = measure(images, sized, key, alpha, on_image=on_image)
+        measures[size] = measure(images, sized, key, alpha, on_image=on_image, reference=reference)
         # What tracing keeps does not depend on the key.
         for other in keys:
-            again = measure(images, sized, other, alpha, on_image=on_image, vec=measures[size].vec)
+            again = measure(images, sized, other, alpha, on_image=on_image, vec=measures[size].vec, reference=reference)
             others[size].append({name: again.mean(name) for name in MEASURES})
-    return Sweep(config, measures, others if keys else {})
+    return Sweep(config, measures, others if keys else {}, reference)
 
 
 def _key(seed: int, number: int) -> Key:

@@ -16,6 +16,7 @@ from etils import epath
 from tfdeid.files import write_text
 from tfdeid.measure.measures import MEASURES, TITLES
 from tfdeid.measure.sweep import Sweep
+from tfdeid.reference import IN_WORDS
 from tfdeid.ssim import RECOGNISED
 from tfdeid.tables import aligned
 
@@ -51,6 +52,7 @@ def table(sweep: Sweep, paper: Paper | None = None) -> str:
     lines.append("ours / the paper's (Table 2)" if paper else "mean +- standard error")
     lines[-1] += f"; < is the lowest {TITLES[sweep.criterion]}. "
     lines[-1] += f"The paper calls an image clearly recognised at SSIM {RECOGNISED} and above."
+    lines.append(f"SSIM_Vec, SSIM_Dei and L2 compare with {IN_WORDS[sweep.reference]}.")
     if sweep.other_keys:
         count = len(next(iter(sweep.other_keys.values())))
         lines.append(f"over {count} random keys (mean +- standard deviation between keys):")
@@ -85,11 +87,18 @@ def write(sweep: Sweep, folder: pathlib.Path, about: dict[str, Any], paper: Pape
       paper: the paper's figures by input size.
     """
     table_rows = [{name: _plain(value) for name, value in row.items()} for row in rows(sweep, paper)]
-    content = {**about, "recommended": sweep.best, "as_good": sweep.as_good, "rows": table_rows, "keys": sweep.other_keys}
+    content = {
+        **about,
+        "reference": sweep.reference,
+        "recommended": sweep.best,
+        "as_good": sweep.as_good,
+        "rows": table_rows,
+        "keys": sweep.other_keys,
+    }
     lines = io.StringIO(newline="")
-    writer = csv.DictWriter(lines, table_rows[0].keys())
+    writer = csv.DictWriter(lines, [*table_rows[0], "reference"])
     writer.writeheader()
-    writer.writerows(table_rows)
+    writer.writerows({**row, "reference": sweep.reference} for row in table_rows)
     files: dict[str, str | bytes] = {
         "json": json.dumps(content, indent=1) + "\n",
         "csv": lines.getvalue().encode(),
@@ -125,7 +134,7 @@ def _plot(sweep: Sweep, paper: Paper | None) -> bytes:
     notes = ["bars: 95 % intervals over images"]
     notes += ["dotted: the paper"] if paper else []
     notes += ["bands: one standard deviation over keys"] if sweep.other_keys else []
-    axes.set(xlabel=f"input size, pixels a side ({'; '.join(notes)})", ylabel="measure")
+    axes.set(xlabel=f"input size, pixels a side ({'; '.join(notes)})", ylabel=f"measure, against {IN_WORDS[sweep.reference]}")
     figure.legend(loc="outside upper center", ncols=4)
     picture = io.BytesIO()
     figure.savefig(picture, dpi=120, format="png")

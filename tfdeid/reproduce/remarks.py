@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfdeid.reproduce import frontier, paper
+from tfdeid.reproduce import paper
 from tfdeid.reproduce.run import Figures
 from tfdeid.reproduce.tables import TITLES, Table, in_decimals
 from tfdeid.schemes.key_space import IMAGES_NOT_KEYS
@@ -12,8 +12,6 @@ from tfdeid.schemes.key_space import IMAGES_NOT_KEYS
 
 def remarks(figures: Figures, table: Table) -> list[str]:
     """Returns sentences on a table."""
-    if table.name == "frontier":
-        return [*_missing(table), *frontier.remarks(figures, table)]
     if table.missing:
         return [*_missing(table), *_on_distance(figures, table)]
     return {

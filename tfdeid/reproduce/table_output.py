@@ -8,11 +8,11 @@ from typing import Any
 
 from etils import epath
 
+from tfdeid.experiments.scale import Scale
 from tfdeid.files import write_text
-from tfdeid.reproduce import frontier
 from tfdeid.reproduce.remarks import remarks
 from tfdeid.reproduce.run import Figure, Figures
-from tfdeid.reproduce.tables import TITLES, Scale, Table, in_decimals
+from tfdeid.reproduce.tables import TITLES, Table, in_decimals
 from tfdeid.ssim import RECOGNISED
 from tfdeid.tables import aligned
 
@@ -54,8 +54,7 @@ def write(figures: Figures, table: Table, scale: Scale, folder: pathlib.Path, ab
         "remarks": remarks(figures, table),
     }
     write_text(epath.Path(paths[0]), json.dumps(content, indent=1) + "\n")
-    draw = frontier.draw if table.name == "frontier" else _draw
-    draw(figures, table, paths[1])
+    _draw(figures, table, paths[1])
     return paths
 
 

@@ -8,6 +8,7 @@ from tfdeid.key import Key
 from tfdeid.schemes.base import CommonOptions, Scheme
 from tfdeid.schemes.structural import rasterize, trace_options, vectorize
 from tfdeid.schemes.structural.options import TracingOptions
+from tfdeid.schemes.survival import traced_warnings
 
 
 class Vectorized(Scheme):
@@ -23,6 +24,10 @@ class Vectorized(Scheme):
     def __init__(self, config: CommonOptions, key: Key | None = None):
         super().__init__(config, key)
         self._trace = trace_options(config.options.preset, seed=config.options.seed)
+
+    @classmethod
+    def warnings(cls, config: CommonOptions) -> list[str]:
+        return traced_warnings(config, encrypted=False)
 
     def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
         return rasterize(vectorize(image, self._trace), self.config.output_size, backend=self.config.options.backend)

@@ -12,7 +12,9 @@ from tfdeid.errors import DeidError, unknown_name
 from tfdeid.plugins import values_of
 from tfdeid.train.methods import METHODS, STANDARD
 
-OPTIMIZERS = ("rmsprop", "adam")
+OPTIMIZERS = ("rmsprop", "adam", "sgd")
+# A schedule that begins with it is one rise and one fall.
+ONE_CYCLE = "one_cycle"
 WEIGHT_DECAYS = ("decoupled", "learning_rate")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 STRATEGIES = ("none", "mirrored", "multi_worker")
@@ -27,11 +29,12 @@ class TrainOptions:
     """
 
     model: str = "InceptionResNetV2"
-    """Network: small, or a name in keras.applications such as InceptionResNetV2 or ResNet50; always from random weights."""
+    """Network: small, resnet9, or a name in keras.applications such as InceptionResNetV2; always from random weights."""
     optimizer: str = "rmsprop"
-    """rmsprop or adam."""
+    """rmsprop, adam, or sgd with Nesterov's momentum of 0.9."""
     schedule: str = "250 x 1e-3, 100 x 5e-4, 125 x 3e-4, 200 x 1e-4"
-    """Epochs x learning rate, one after the other."""
+    """Epochs x learning rate, one after the other; or
+    'one_cycle 5 x 0.4': from 0 up to that rate, and down to 0."""
     epochs: int | None = None
     """Stop after so many epochs of the schedule; a later call goes on (default: all)."""
     batch_size: int = 64
@@ -75,20 +78,28 @@ class TrainOptions:
 
     @property
     def pieces(self) -> list[tuple[int, float]]:
-        """The schedule as (epochs, learning rate)."""
+        """The schedule as (epochs, learning rate); of one cycle, the highest."""
         pieces = []
-        for piece in str(self.schedule).split(","):
+        schedule = str(self.schedule).strip()
+        for piece in schedule.removeprefix(ONE_CYCLE).split(","):
             match = re.fullmatch(r"\s*(\d+)\s*x\s*([\d.eE+-]+)\s*", piece)
             if not match or int(match[1]) < 1:
                 raise DeidError(
-                    f"schedule must be epochs x learning rate, separated by commas, as in '250 x 1e-3, 100 x 5e-4'; "
-                    f"a piece was {piece.strip()!r}."
+                    f"schedule must be epochs x learning rate, separated by commas, as in '250 x 1e-3, 100 x 5e-4', or one "
+                    f"of them after {ONE_CYCLE}; a piece was {piece.strip()!r}."
                 )
             rate = number("a learning rate", match[2])
             if not 0 < rate < math.inf:
                 raise DeidError(f"a learning rate must be above 0, it was {match[2]}.")
             pieces.append((int(match[1]), rate))
+        if self.is_one_cycle and len(pieces) > 1:
+            raise DeidError(f"schedule must have one piece after {ONE_CYCLE}, schedule was {schedule!r}.")
         return pieces
+
+    @property
+    def is_one_cycle(self) -> bool:
+        """Whether the learning rate rises once and falls once."""
+        return str(self.schedule).strip().startswith(ONE_CYCLE)
 
     @property
     def total_epochs(self) -> int:
@@ -133,10 +144,12 @@ class TrainConfig(TrainOptions):
         return {"method": dataclasses.asdict(plugin)} if plugin else {}
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns all values. The standard method is not named: earlier versions had no other."""
+        """Returns all values. The standard method is not named, nor what of it is as usual: earlier versions had no other."""
         values = dataclasses.asdict(self)
         if self.method == STANDARD:
-            del values["method"], values["options"]
+            del values["method"]
+            if self.options == type(self.options)():
+                del values["options"]
         return values
 
     def identity(self) -> dict[str, Any]:

@@ -54,12 +54,14 @@ class Devices:
         self._name = strategy
         self._strategy = make_strategy(strategy)
         self.count: int = self._strategy.num_replicas_in_sync
-        # TensorFlow mirrors variables across devices in ways that XLA can't compile.
-        self.compiles = strategy == "none"
+        # TensorFlow mirrors variables across devices in ways that XLA can't compile. On a CPU, XLA's convolutions take half as
+        # long again as those of oneDNN, which it does not use.
+        self.compiles = strategy == "none" and bool(tf.config.list_physical_devices("GPU"))
         self.is_chief = strategy != "multi_worker" or is_chief(self._strategy.cluster_resolver)
 
     def __str__(self) -> str:
-        xla = "on (the train step is compiled)" if self.compiles else f"off for the network under {self._name}"
+        off = "off on a CPU" if self._name == "none" else f"off for the network under {self._name}"
+        xla = "on (the train step is compiled)" if self.compiles else off
         return f"devices: {self.count}; XLA: {xla}"
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
@@ -70,6 +72,8 @@ class Devices:
         """Returns a function of tensors as one that runs it on all devices, compiled, and sums each of its results."""
         if self.compiles:
             return tf.function(function, jit_compile=True)
+        if self._name == "none":
+            return tf.function(function)
         strategy = self._strategy
 
         @tf.function

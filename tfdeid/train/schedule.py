@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,9 @@ import keras
 import tensorflow as tf
 
 from tfdeid.train.config import TrainConfig
+
+_RISE = 0.25
+_MOMENTUM = 0.9
 
 
 class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
@@ -36,11 +40,44 @@ class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return rate / (1 + self.decay * tf.cast(step, tf.float32)) if self.decay else rate
 
 
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    """One cycle (Smith 2018): a straight rise from 0 in the first quarter of the steps, then a straight fall to 0.
+
+    Args:
+      num_steps: all steps.
+      highest: the learning rate at the top.
+      decay: as for `EpochSchedule`.
+    """
+
+    def __init__(self, num_steps: int, highest: float, decay: float = 0.0):
+        self.num_steps = num_steps
+        self.highest = highest
+        self.decay = decay
+
+    def __call__(self, step: Any) -> Any:
+        step = tf.cast(step, tf.float32)
+        rise = max(1.0, _RISE * self.num_steps)
+        fall = max(1.0, self.num_steps - rise)
+        # Half a step on: no step has a rate of 0.
+        share = tf.minimum((step + 0.5) / rise, (self.num_steps - step - 0.5) / fall)
+        rate = self.highest * tf.clip_by_value(share, 0.0, 1.0)
+        return rate / (1 + self.decay * step) if self.decay else rate
+
+
 def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """Returns the optimizer of a config, with Keras's defaults for what the paper does not name (RMSprop: rho 0.9)."""
     decoupled = config.weight_decay_kind == "decoupled"
-    rate = EpochSchedule(config.pieces, steps_per_epoch, decay=0.0 if decoupled else config.weight_decay)
-    make = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}[config.optimizer]
+    decay = 0.0 if decoupled else config.weight_decay
+    if config.is_one_cycle:
+        ((epochs, highest),) = config.pieces
+        rate = OneCycle(epochs * steps_per_epoch, highest, decay)
+    else:
+        rate = EpochSchedule(config.pieces, steps_per_epoch, decay)
+    make = {
+        "rmsprop": keras.optimizers.RMSprop,
+        "adam": keras.optimizers.Adam,
+        "sgd": functools.partial(keras.optimizers.SGD, momentum=_MOMENTUM, nesterov=True),
+    }[config.optimizer]
     optimizer = make(rate, weight_decay=config.weight_decay if decoupled and config.weight_decay else None)
     if config.precision == "mixed_float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)

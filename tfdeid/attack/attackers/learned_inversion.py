@@ -22,7 +22,7 @@ _SSIM_WEIGHT = 0.5
 
 
 class LearnedInversion(Attacker):
-    """A U-Net (Ronneberger et al. 2015) from a record, reduced to 64 x 64, to its original.
+    """A U-Net (Ronneberger et al. 2015) from a record, reduced to 64 x 64, to its original as it came, reduced alike.
 
     Args:
       num_steps: steps of training; None for 400, which take about two minutes on two cores, fewer for few images.

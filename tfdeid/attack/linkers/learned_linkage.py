@@ -48,7 +48,8 @@ class LearnedLinkage(Linker):
         towers = _tower(pairs.records.shape[1:]), _tower(_both(pairs.traced, pairs.originals).shape[1:])
         _train(towers, pairs, num_steps, view.seed)
         traced = reduce_all(list(keyless(view.config, candidates)))
-        originals = _both(traced, reduce_all(candidates))
+        as_they_came = view.candidate_sources if len(view.candidate_sources) == len(candidates) else candidates
+        originals = _both(traced, reduce_all(as_they_came))
         of_records, of_originals = apply(towers[0], seen(view.records, view.config)), apply(towers[1], originals)
         return of_records.astype(np.float64) @ of_originals.T
 

@@ -19,6 +19,7 @@ from tfdeid.schemes.structural.options import StructuralOptions
 from tfdeid.schemes.structural.position_ope import MARGIN
 from tfdeid.schemes.structural.recolor import LEVELS, Recolor
 from tfdeid.schemes.structural.vector_image import VectorImage
+from tfdeid.schemes.survival import traced_warnings
 
 # The paper asks that rasterising shrink the encrypted canvas by at least 30 percent (section III-C).
 _LARGEST_SHARE_OF_CANVAS = 0.7
@@ -139,6 +140,10 @@ class Structural(Scheme):
         warp = "warp, on both axes" if options.axes == "shared" else "warp of each axis"
         same = f"All records have the same {warp}: what is learned from some of them holds for the others."
         return [colors, layout, order, same]
+
+    @classmethod
+    def warnings(cls, config: CommonOptions) -> list[str]:
+        return traced_warnings(config)
 
     @classmethod
     def cost(cls, config: CommonOptions, num_images: int) -> str:

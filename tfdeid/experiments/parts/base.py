@@ -1,4 +1,4 @@
-"""What all parts of tables have in common: they are worked out once, and kept under a name that says all they depend on."""
+"""What all parts of experiments have in common: worked out once, they are kept under a name that says all they depend on."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+import re
 from typing import Any, ClassVar
 
 from etils import epath
 
 from tfdeid.deidentifier import ALGORITHM_VERSION, DeidConfig
 from tfdeid.errors import DeidError
+from tfdeid.experiments.workshop import Workshop
 from tfdeid.files import write_text
-from tfdeid.reproduce.workshop import Workshop
 
 Result = dict[str, float]
+LATER: dict[str, bool] = {"later": True}
+"""Metadata of a field that came later: it is part of a name where it is not at its default, so that earlier names stay."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Part(abc.ABC):
-    """Something that figures of a table come from. Its fields are what it depends on, and are part of its name.
+    """Something that figures come from. Its fields are what it depends on, and are part of its name.
 
     Attributes:
       work: what it does, in words.
       deid: what is done to each image.
-      dataset: a TFDS name.
+      dataset: a source, as `SourceConfig.dataset`; `Workshop.config` says what of it is used.
     """
 
     work: ClassVar[str]
@@ -43,10 +46,9 @@ class Part(abc.ABC):
     def prefix(self) -> str:
         """What the name begins with under which it is kept."""
 
-    @property
     @abc.abstractmethod
-    def hours(self) -> float:
-        """How long it takes on two cores, estimated; of training, at quick scale."""
+    def hours(self, workshop: Workshop) -> float:
+        """Returns how long it takes on two cores, estimated; of training, where it is not the paper's."""
 
     @property
     def flop(self) -> float:
@@ -61,27 +63,32 @@ class Part(abc.ABC):
           DeidError: what it needs is not there, or fails.
         """
 
-    def depends_on(self) -> dict[str, Any]:
+    def depends_on(self, workshop: Workshop) -> dict[str, Any]:
         """Returns what else its figures depend on, for JSON."""
         return {}
 
     def identity(self, workshop: Workshop) -> dict[str, Any]:
         """Returns all that its figures depend on."""
-        source = workshop.source(self.dataset)
+        fields = [field for field in dataclasses.fields(self) if not self._is_unsaid(field)]
         return {
-            **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)},
-            **self.depends_on(),
+            **{field.name: getattr(self, field.name) for field in fields},
+            **self.depends_on(workshop),
             # Not all fields: what is kept would be made again whenever there is one more option, though it changes nothing.
             "deid": self.deid.essentials(),
-            "source": {"version": source.version, "splits": dict(source.splits)},
+            "source": workshop.identity(self.dataset),
             "key_fingerprint": workshop.key.fingerprint,
             "algorithm_version": ALGORITHM_VERSION,
         }
 
+    def _is_unsaid(self, field: dataclasses.Field[Any]) -> bool:
+        return "later" in field.metadata and getattr(self, field.name) == field.default
+
     def name(self, workshop: Workshop) -> str:
         """Returns the name under which it is kept."""
         digest = hashlib.sha256(json.dumps(self.identity(workshop), sort_keys=True).encode()).hexdigest()
-        return f"{self.prefix}_{self.dataset}_{self.deid.name}_{digest[:8]}"
+        # Of a path its last part: the digest is made of all.
+        source = self.dataset.rstrip("/").rpartition("/")[-1]
+        return f"{self.prefix}_{re.sub(r'[^A-Za-z0-9_.-]+', '_', source)[:40]}_{self.deid.name}_{digest[:8]}"
 
     def is_kept(self, workshop: Workshop) -> bool:
         return self._path(workshop).exists()
