@@ -17,7 +17,7 @@ from tfdeid.experiments.parts import attacking
 from tfdeid.experiments.scale import QUICK, SCALES, Recipe
 
 # The package has the function of the module's name.
-reidentifying = importlib.import_module("tfdeid.attack.identity.reidentify")
+reidentifying = importlib.import_module("tfdeid.attack.identity.engine")
 TINY = dataclasses.replace(
     QUICK, attacked=30, public=40, recipe=Recipe(("--model=small", "--rotation=0"), epochs=2, rate=1e-3, batch_size=16)
 )

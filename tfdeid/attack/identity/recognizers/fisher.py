@@ -27,15 +27,20 @@ class Fisher(Recognizer):
     about = "weighs pixels by how little they change between images of one person, de-identified under its own keys or not"
 
     def fit(self, view: TrainingView) -> None:
-        rows = {form: _pixels(images) for form, images in view.images.items()}
+        # No larger than they are: what lies between pixels says nothing.
+        self._size = min(_SIZE, *(min(image.shape[:2]) for images in view.images.values() for image in images))
+        rows = {form: self._pixels(images) for form, images in view.images.items()}
         self._means = {form: of.mean(0) for form, of in rows.items()}
         self._whitening = whitening(rows, view.people, _SHRINKAGE)
 
     def embed(self, images: Sequence[Image], form: Form) -> Embeddings:
-        return ((_pixels(images) - self._means[form]) @ self._whitening).astype(np.float32)
+        return ((self._pixels(images) - self._means[form]) @ self._whitening).astype(np.float32)
 
     def likeness(self, probes: Embeddings, gallery: Embeddings) -> Scores:
         return distances(probes, gallery)
+
+    def _pixels(self, images: Sequence[Image]) -> Rows:
+        return np.stack(parallel_map(lambda image: reduced(image, self._size).ravel(), images)) / 255.0
 
 
 def whitening(rows: dict[Form, Rows], people: dict[Form, npt.NDArray[np.intp]], shrinkage: float) -> Rows:
@@ -58,7 +63,3 @@ def _person_means(rows: Rows, people: npt.NDArray[np.intp]) -> Rows:
     order = np.argsort(people, kind="stable")
     counts = np.bincount(people)
     return np.add.reduceat(rows[order], np.cumsum(counts) - counts) / counts[:, None]
-
-
-def _pixels(images: Sequence[Image]) -> Rows:
-    return np.stack(parallel_map(lambda image: reduced(image, _SIZE).ravel(), images)) / 255.0
