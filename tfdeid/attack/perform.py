@@ -13,8 +13,11 @@ from tfdeid.attack.base import Attacker, Knowledge
 from tfdeid.attack.case import Case, Target, open_case
 from tfdeid.attack.engine import attack, choose
 from tfdeid.attack.figures import JUDGE, Findings
+from tfdeid.attack.identity import IdentityOptions, reidentify
 from tfdeid.attack.judge import train_judge
+from tfdeid.attack.pool import pool_of
 from tfdeid.attack.questions import Question
+from tfdeid.attack.section import Section
 from tfdeid.attack.sentences import over_threshold, percent
 from tfdeid.attack.truth import Judge
 from tfdeid.deidentifier import DeidConfig
@@ -23,6 +26,16 @@ from tfdeid.key import Key
 
 # Minutes a record on two cores at 224 x 224: for the ceilings, and for each attacker with the figures of what it recovers.
 _BASE, _EACH = 0.2e-3, 0.15e-3
+
+
+def sayer() -> Callable[[str], None]:
+    """Returns what says on the error stream what comes next, with the seconds since it was made."""
+    started = time.perf_counter()
+
+    def say(what: str) -> None:
+        print(f"{time.perf_counter() - started:6.0f} s  {what}", file=sys.stderr, flush=True)
+
+    return say
 
 
 def perform(
@@ -40,7 +53,7 @@ def perform(
     Raises:
       DeidError: the dataset, its originals or its key are not what they must be, or nothing could be carried out.
     """
-    say = saying()
+    say = sayer()
     say("reading records, originals and public images")
     case = open_case(target, key)
     names, skipped = _names(asked, also, case.view.config)
@@ -62,7 +75,7 @@ def perform(
 
 def answering(findings: Findings, questions: Mapping[str, Question]) -> Findings:
     """Returns findings with a section for each further attack, which it carries out; one that fails has a reason instead."""
-    say, sections, failed = saying(), list(findings.sections), dict(findings.failed)
+    say, sections, failed = sayer(), list(findings.sections), dict(findings.failed)
     for name, question in questions.items():
         try:
             sections.append(question(say))
@@ -72,14 +85,20 @@ def answering(findings: Findings, questions: Mapping[str, Question]) -> Findings
     return dataclasses.replace(findings, sections=sections, failed=failed)
 
 
-def saying() -> Callable[[str], None]:
-    """Returns what says on the error stream how far the work is, with the seconds since now."""
-    started = time.perf_counter()
+def identify(target: Target, key: Key, feature: str, options: IdentityOptions) -> Section:
+    """Looks for people of whom attackers have other images, and says on the error stream how far it is.
 
-    def say(what: str) -> None:
-        print(f"{time.perf_counter() - started:6.0f} s  {what}", file=sys.stderr, flush=True)
+    Args:
+      target: whose records are looked at.
+      key: the owner's key.
+      feature: of the originals, says who is in an image.
+      options: shares of people and images.
 
-    return say
+    Raises:
+      DeidError: the dataset, its originals, its key or the feature are not what they must be, or people have too few images.
+    """
+    pool, config = pool_of(target, feature, key, whole_groups=True, least=2)
+    return reidentify(pool, config, key, options, target.seed, sayer()).section()
 
 
 def passes(findings: Findings, threshold: float) -> int:

@@ -21,10 +21,10 @@ class Hog(Linker):
     about = "compares histograms of oriented gradients, which know no colours"
 
     def __call__(self, view: View, candidates: Sequence[Image]) -> Scores:
-        return feature_likeness(_gradients, view, candidates)
+        return feature_likeness(gradients, view, candidates)
 
 
-def _gradients(image: Image) -> Feature:
+def gradients(image: Image) -> Feature:
     """Returns float32[F], an image's histograms of oriented gradients, about their mean."""
     small = reduced(to_grayscale(image), _SIZE)[..., 0]
     histograms = hog(small, orientations=9, pixels_per_cell=(8, 8), cells_per_block=(2, 2), feature_vector=True)
