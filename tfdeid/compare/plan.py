@@ -12,7 +12,6 @@ from tfdeid.experiments.scale import Scale, augmentation
 from tfdeid.experiments.workshop import Workshop
 from tfdeid.reference import SOURCE
 
-
 # Seeds that are looked for among what is kept.
 _MOST_SEEDS = 10
 
