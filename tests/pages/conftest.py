@@ -56,12 +56,12 @@ class Browser:
     def __init__(self, driver: Any):
         self.driver = driver
 
-    def open(self, path: pathlib.Path, width: int, scheme: str = "light") -> None:
-        """Opens a page as a window of this width shows it, in the `light` or the `dark` colour scheme."""
+    def open(self, path: pathlib.Path, width: int, scheme: str = "light", media: str = "screen") -> None:
+        """Opens a page as a window of this width, or paper (media `print`), shows it, in the `light` or `dark` scheme."""
         size = {"width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
         self.driver.get_log("browser")
         self.driver.get(path.as_uri())
 

@@ -82,6 +82,27 @@ def test_a_page_in_the_dark(report, browser):
     assert browser.faint()[1] == [] and browser.screenshot().mean() < 128
 
 
+@pytest.mark.parametrize("report", ["attack", "few"], indirect=True)
+def test_a_page_on_paper(report, browser):
+    """It is as wide as A4 with Chromium's margins, and nothing scrolls there."""
+    browser.open(report, 718, scheme="dark", media="print")
+    assert browser.beyond() == [] and browser.faint()[1] == [] and browser.screenshot().mean() > 128
+    assert browser.run("return [...document.querySelectorAll('.wide')].filter(e => e.scrollWidth > e.clientWidth).length") == 0
+
+
+def test_faults_are_found(tmp_path, browser):
+    path = tmp_path / "faulty.html"
+    path.write_text(
+        "<!DOCTYPE html><body><p>fair</p><p style='color: #999'>faint</p><div style='width: 2000px'>beyond</div>"
+        "<img src='data:image/png;base64,AAAA' alt='damaged'><script>console.error('wrong')</script>"
+    )
+    browser.open(path, WIDTHS[0])
+    assert any("beyond" in one for one in browser.beyond()) and "the page itself" in browser.beyond()
+    assert browser.faint() == [3, ["2.85: faint"]]
+    assert browser.pictures() == [["damaged", 0]]
+    assert any("wrong" in complaint for complaint in browser.complaints())
+
+
 @pytest.mark.parametrize("report", ["few"], indirect=True)
 def test_wide_tables_scroll_by_themselves(report, browser):
     browser.open(report, WIDTHS[0])

@@ -226,7 +226,8 @@ def _mark_plain(axes: Axes, axis: Axis, comparison: Comparison) -> list[Text]:
         return []
     level = plain.accuracy.value
     low, high = axes.get_ylim()
-    axes.set_ylim(min(low, level - 2), max(high, level + 0.08 * (high - low)))
+    low = min(low, level - 2)
+    axes.set_ylim(low, max(high, level + 0.08 * (level - low)))
     axes.axhline(level, color=_GRAY, lw=0.9, ls=":", zorder=1)
     also = f", {axis.title.split(',')[0]} {axis.text(plain.risks[axis.name].value)}" if axis.name in plain.risks else ""
     said = f"plain images: {ACCURACY.text(level)}{also}"
@@ -281,7 +282,7 @@ def _pair(method: MethodFigures, axis: Axis) -> tuple[float, float]:
 def _write(axes: Axes, name: str, at: tuple[float, float], is_recommended: bool) -> Annotation:
     """Writes a label of a point at its size; where it stands is found later."""
     text = axes.annotate(
-        textwrap.fill(name, 26, break_long_words=False),
+        "\n".join(textwrap.wrap(name, 26, max_lines=3, placeholder=" ...")),
         at,
         (0, 0),
         "data",
@@ -341,7 +342,7 @@ def _draw_list(axes: Axes, axis: Axis, comparison: Comparison) -> list[Text]:
     for height, (method, figure) in enumerate(found):
         marker, face = ("s", "white") if method.is_mosaic else ("o", _BLUE) if method.deid.scheme == _OWN else ("D", _PALE)
         axes.plot(figure.value, height, marker, ms=6, mfc=face, mec=_INK, mew=0.9)
-    wrapped = [textwrap.fill(names[method.name], 30) for method, _ in found]
+    wrapped = ["\n".join(textwrap.wrap(names[method.name], 30, max_lines=2, placeholder=" ...")) for method, _ in found]
     axes.set_yticks(range(len(found)), wrapped, fontsize=_FONT, parse_math=False)
     axes.set_ylim(-0.8, len(found) - 0.2)
     if axis.decimals == 1:
