@@ -68,6 +68,6 @@ def knows_faces() -> bool:
 
 
 def _recognizers() -> list[str]:
-    from tfdeid.attack.identity.reidentify import RECOGNIZERS  # Late: loads scipy, which takes seconds.
+    from tfdeid.attack.identity.engine import RECOGNIZERS  # Late: loads scipy, which takes seconds.
 
     return list(RECOGNIZERS)
