@@ -53,6 +53,16 @@ CONFIGS: list[dict[str, Any]] = [
     *({**SMALL, "scheme": "block_shuffle", **options} for options in (*BASELINES, {"grayscale": True})),
     *({**SMALL, "scheme": "vectorized", **options} for options in ({}, {"preset": "detailed"}, {"grayscale": True})),
     *({**SMALL, "scheme": "plain", **options} for options in ({}, {"grayscale": True})),
+    *({**SMALL, "scheme": "pixelate", **options} for options in ({}, {"cells": 7}, {"grayscale": True})),
+    *({**SMALL, "scheme": "blur", **options} for options in ({}, {"sigma": 0.3}, {"grayscale": True})),
+    *({**SMALL, "scheme": "noise", **options} for options in ({}, {"sigma": 1.5}, {"grayscale": True})),
+    *(
+        {**SMALL, "scheme": "dp_pix", **options}
+        for options in ({}, {"cells": 7, "epsilon": 40.0}, {"m": 3}, {"grayscale": True})
+    ),
+    {**SMALL, "scheme": "blackout"},
+    *({**SMALL, "scheme": "block_permute", **options} for options in (*BASELINES, {"cells": 3}, {"grayscale": True})),
+    *({**SMALL, "scheme": "etc", **options} for options in (*BASELINES, {"cells": 8}, {"grayscale": True})),
 ]
 SOURCES: list[dict[str, Any]] = [
     {},

@@ -21,6 +21,13 @@ def check_whole(name: str, value: Any, low: int, high: int) -> None:
         raise DeidError(f"{name} must be a whole number in [{low}, {high}], {name} was {value!r}.")
 
 
+def checked_number(name: str, value: Any, above: float, highest: float) -> float:
+    """Returns a value as a float; raises DeidError if it is no number that is greater than `above` and at most `highest`."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not above < value <= highest:
+        raise DeidError(f"{name} must be a number greater than {above:g} and at most {highest:g}, {name} was {value!r}.")
+    return float(value)
+
+
 def check_flag(name: str, value: Any) -> None:
     """Raises DeidError if a value is neither true nor false."""
     if not isinstance(value, bool):

@@ -273,8 +273,8 @@ class Deidentifier:
 
         Args:
           image: uint8, or floats in [0, 1] which become floor(255 * x + 1/2); [H, W, 3], [H, W, 1] or [H, W].
-          image_id: the image's id, needed with a `key_scope` other than "dataset", `colors` "keyed" or `bend`, else of no
-            account; no other image may have it.
+          image_id: the image's id, needed where the configuration `needs_ids` (with a `key_scope` other than "dataset",
+            say), else of no account; no other image may have it.
 
         Returns:
           uint8[S, S, C]; C is 1 for a gray image (or with `grayscale`), else 3.

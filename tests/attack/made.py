@@ -10,6 +10,8 @@ from tfdeid.attack.base import Knowledge
 from tfdeid.attack.figures import Estimate, Findings, LinkageFigures, RecoveryFigures
 
 SHOWN = (3, 7)
+# Pixels a side of the small images that `tiles` are.
+SIDE = 16
 
 
 def images(channels: int = 3) -> dict[int, np.ndarray]:

@@ -19,7 +19,8 @@ from tfdeid.plugins import Registry
 
 ATTACKERS = (
     *("published", "cleaning", "quantile", "lattice", "feature_reconstruction", "negative_positive", "block_shuffle"),
-    *("learned_inversion", "known_plaintext_1", "known_plaintext_3", "known_plaintext_10", "chosen_plaintext", "key_known"),
+    *("jigsaw", "smoothing", "wiener", "learned_inversion", "known_plaintext_1", "known_plaintext_3", "known_plaintext_10"),
+    *("chosen_plaintext", "key_known"),
 )
 LINKERS = ("color_histogram", "small_image", "hog", "palette", "palette_distances", "learned_linkage")
 

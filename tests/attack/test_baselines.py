@@ -7,8 +7,8 @@ import types
 
 import numpy as np
 import pytest
-import skimage.data
 
+from tests.attack.made import SIDE
 from tfdeid import DeidConfig, Key
 from tfdeid.attack.adversaries import ADVERSARIES
 from tfdeid.attack.attackers import block_shuffle, negative_positive
@@ -26,19 +26,6 @@ from tfdeid.ssim import ssim
 
 KEY = Key.generate()
 BASELINES = {"negative_positive": NegativePositive, "block_shuffle": BlockShuffle}
-SIDE = 16
-
-
-@pytest.fixture(scope="module")
-def tiles() -> np.ndarray:
-    """Returns 600 small images, cut out of photographs, in an order that says nothing."""
-    found = []
-    for photo in (skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea(), skimage.data.rocket()):
-        small = photo[::2, ::2]
-        high, wide = (length // SIDE for length in small.shape[:2])
-        blocks = small[: high * SIDE, : wide * SIDE].reshape(high, SIDE, wide, SIDE, 3).swapaxes(1, 2)
-        found.append(blocks.reshape(-1, SIDE, SIDE, 3))
-    return np.random.RandomState(0).permutation(np.concatenate(found))[:600]
 
 
 def case_of(tiles: np.ndarray, scheme: str, scope: str, count: int, size: int = 48):

@@ -20,11 +20,11 @@ from tests.conftest import absent
 from tfdeid import DeidConfig, Deidentifier, DeidError, Key
 from tfdeid.attack.engine import choose
 from tfdeid.cli import main
+from tfdeid.compare.methods import Method
 from tfdeid.data.sources import SourceConfig, open_source
-from tfdeid.experiments.workshop import Workshop
-from tfdeid.reproduce import table_output
-from tfdeid.reproduce.run import reproduce
-from tfdeid.reproduce.tables import QUICK, make_table
+from tfdeid.experiments import scale
+from tfdeid.experiments.scale import SCALES, Recipe
+from tfdeid.reproduce import frontier
 from tfdeid.schemes import SCHEMES
 
 DISTRIBUTION = "tfdeid-rows"
@@ -205,25 +205,17 @@ def test_attackers_are_run_unasked_where_they_suit(folder, capsys):
     assert "the attacker 'quantile' makes no sense against the scheme row_shift" in capsys.readouterr().err
 
 
-def test_the_frontier_has_a_row_for_each_scheme(folder, shared_tfds):
-    tiny = dataclasses.replace(
-        QUICK,
-        limit=60,
-        trained=32,
-        tested=20,
-        seeds=1,
-        attacked=12,
-        public=40,
-        options=("--model=small", "--schedule=1 x 1e-3", "--batch_size=16"),
-    )
-    whole = make_table("frontier", tiny)
-    table = dataclasses.replace(whole, rows=tuple(row for row in whole.rows if row.label == "row_shift"))
-    workshop = Workshop(folder / "reproduced", str(shared_tfds), str(folder / "key"))
-    figures = reproduce(table, tiny, workshop)
-    assert {"accuracy", "published", "best", "linked", "linked_trained"} <= set(figures["row_shift"])
-    assert "row_shift" in table_output.text(figures, table)
-    paths = table_output.write(figures, table, tiny, workshop.folder, {})
-    assert all(path.stat().st_size for path in paths)
+def test_schemes_of_others_are_compared(folder, monkeypatch, capsys):
+    assert Method("row_shift") in frontier.methods()
+    tiny = Recipe(("--model=small",), epochs=1, rate=1e-3, batch_size=16)
+    monkeypatch.setitem(SCALES, "quick", dataclasses.replace(SCALES["quick"], attacked=20, public=40, recipe=tiny))
+    monkeypatch.setattr(scale, "_LEAST_STEPS", 1)
+    options = ["--dataset=shapes:100", "--methods=row_shift", f"--key={folder / 'key'}"]
+    assert main(["compare", *options, f"--output_dir={folder / 'compared'}"]) == 0
+    methods = json.loads((folder / "compared" / "compare.json").read_text())["methods"]
+    assert [method["name"] for method in methods] == ["plain", "row_shift"] and methods[1]["accuracy"]
+    assert {"ssim_row_alignment", "linked_row_means"} <= set(methods[1]["details"]["attacking"])
+    assert "row_shift" in capsys.readouterr().out
 
 
 def test_commands_that_are_shown_work_when_they_are_pasted(folder, capsys):

@@ -205,8 +205,9 @@ def checked_key(target: Target, key: Key | None, config: DeidConfig, facts: dict
         raise DeidError(f"{target.dataset} is not encrypted (scheme {config.scheme}), so there is nothing to attack.")
     if key is None or key.fingerprint != facts["key_fingerprint"]:
         raise DeidError(
-            f"records are linked to their originals by the owner's key, with fingerprint {facts['key_fingerprint']}; the one "
-            f"given has {key.fingerprint if key else 'none'}. Give --key. Only the attacker key_known gets it."
+            "whose record is whose tells the owner's key alone, which their ids are made with: that with fingerprint "
+            f"{facts['key_fingerprint']}; {'the one given has ' + key.fingerprint if key else 'none was given'}. Give --key. "
+            + ("Only the attacker key_known gets it." if config.scheme_class.needs_key else "No attacker gets it.")
         )
     return key
 

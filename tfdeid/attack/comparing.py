@@ -21,9 +21,10 @@ Feature = npt.NDArray[np.float32]
 
 
 def keyless(config: DeidConfig, images: Sequence[Image]) -> Image:
-    """Returns uint8[N, S, S, C], originals put through all of a scheme that needs no key: traced and painted, or resized."""
-    scheme = "vectorized" if config.scheme_class.traces else "plain"
-    return np.stack(parallel_map(Deidentifier(config.with_scheme(scheme)), images))
+    """Returns uint8[N, S, S, C], originals put through all of a scheme that needs no key: traced and painted, say."""
+    scheme = config.scheme_class
+    same = scheme.keyless or ("vectorized" if scheme.traces else "plain")
+    return np.stack(parallel_map(Deidentifier(config.with_scheme(same) if scheme.needs_key else config), images))
 
 
 def reduced(image: Image, size: int) -> Image:

@@ -17,6 +17,7 @@ from tfdeid.compare.recommend import Limits, recommend
 from tfdeid.compare.text import text
 from tfdeid.errors import DeidError, reason
 from tfdeid.experiments.parts import Part, Result, Training
+from tfdeid.experiments.parts.identifying import knows_faces
 from tfdeid.experiments.run import cost, run_parts
 from tfdeid.experiments.workshop import Workshop
 
@@ -67,6 +68,8 @@ def perform(
     if kept and not results:
         raise DeidError(f"{workshop.folder} has none of the parts that these methods and this key make.")
     sentences = [*left_out, *filter(None, [untrained])]
+    if question.identity and not knows_faces():
+        sentences.append("faces are looked at without dlib's recognizer, which knows most of them: pip install 'tfdeid[faces]'")
     if kept and missing:
         sentences.append(f"{len(missing)} of {len(parts)} parts are missing; the same command without --kept runs them")
     figures = [collect(row, results, failures, workshop) for row in rows]

@@ -51,7 +51,9 @@ def run_parts(
 def cost(scale: Scale, todo: Sequence[Part], workshop: Workshop) -> str:
     """Returns how long parts take: on two cores; at paper scale on GPUs."""
     if not scale.is_whole:
-        return f"about {_duration(sum(part.hours(workshop) for part in todo))} on two cores"
+        spent = {work: sum(part.hours(workshop) for part in todo if part.work == work) for work in {part.work for part in todo}}
+        each = ", ".join(f"{work} {_duration(hours)}" for work, hours in sorted(spent.items(), key=lambda item: -item[1]))
+        return f"about {_duration(sum(spent.values()))} on two cores{f' ({each})' if len(spent) > 1 else ''}"
     trainings = [part for part in todo if part.flop]
     hours: dict[str, float] = {}
     for part in todo:
@@ -70,4 +72,5 @@ def cost(scale: Scale, todo: Sequence[Part], workshop: Workshop) -> str:
 
 
 def _duration(hours: float) -> str:
-    return f"{hours:,.0f} hours" if hours >= 2 else f"{max(1, 60 * hours):.0f} minutes"
+    minutes = max(1, round(60 * hours))
+    return f"{hours:,.0f} hours" if hours >= 2 else f"{minutes} minute{'s' if minutes > 1 else ''}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import pathlib
@@ -81,7 +80,6 @@ class Workshop:
         splits, names = self.splits(dataset), split_names(self.source(dataset).splits)
         return Splits(names[splits.train], names[splits.test])
 
-    @functools.cache  # noqa: B019 - there is one workshop, for as long as a command runs.
     def side(self, dataset: str) -> int:
         """Returns how many pixels the shorter side of an image has: the median of some that are drawn."""
         images = draw_images(self.config(dataset), self.splits(dataset).train, _LOOKED_AT, 0, at_most=True)

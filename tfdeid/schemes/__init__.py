@@ -17,6 +17,13 @@ SCHEMES: Registry[Scheme] = Registry(
         "block_shuffle": "tfdeid.schemes.block_shuffle:BlockShuffle",
         "vectorized": "tfdeid.schemes.vectorized:Vectorized",
         "plain": "tfdeid.schemes.plain:Plain",
+        "pixelate": "tfdeid.schemes.pixelate:Pixelate",
+        "blur": "tfdeid.schemes.blur:Blur",
+        "noise": "tfdeid.schemes.noise:Noise",
+        "dp_pix": "tfdeid.schemes.dp_pix:DpPix",
+        "blackout": "tfdeid.schemes.blackout:Blackout",
+        "block_permute": "tfdeid.schemes.block_permute:BlockPermute",
+        "etc": "tfdeid.schemes.etc:Etc",
     },
     Scheme,  # type: ignore[type-abstract]
     reserved=[field.name for field in dataclasses.fields(CommonOptions)],

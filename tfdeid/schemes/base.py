@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from tfdeid.checks import check_flag, check_known, check_whole
+from tfdeid.checks import check_flag, check_known, check_whole, checked_number
 from tfdeid.errors import DeidError, ImageError
 from tfdeid.image import resize
 from tfdeid.key import Key
@@ -37,6 +37,7 @@ __all__ = [
     "check_flag",
     "check_known",
     "check_whole",
+    "checked_number",
     "resize",
 ]
 
@@ -112,6 +113,8 @@ class Scheme(abc.ABC):
     """Whether it is meant to hide anything, with a key or without; False for what others are compared with."""
     traces: ClassVar[bool] = False
     """Whether it traces images into paths and paints those."""
+    keyless: ClassVar[str | None] = None
+    """The scheme that does all of it that needs no key; None for `vectorized` where it traces, else `plain`."""
     takes_gray: ClassVar[bool] = True
     survives_augmentation: ClassVar[bool] = True
     """Whether a network still learns from its images when training shifts, turns and mirrors them."""
@@ -155,7 +158,10 @@ class Scheme(abc.ABC):
 
     @classmethod
     def per_image(cls, config: CommonOptions) -> dict[str, Any]:
-        """Returns the options by which what is done to an image depends on its id, with their values; {} if by none."""
+        """Returns the options by which what is done to an image depends on its id, with their values; {} if by none.
+
+        A scheme that never does the same to two images names itself: {"scheme": its name}.
+        """
         return {} if config.key_scope == DATASET else {"key_scope": config.key_scope}
 
     @classmethod
@@ -208,8 +214,9 @@ class Scheme(abc.ABC):
         """Returns an image's id; raises DeidError if it is missing."""
         if image_id is None:
             given, usual = ids_for(type(self), self.config)
+            what = given if given.startswith("scheme ") else f"scheme {self.name!r} with {given}"
             raise DeidError(
-                f"the scheme {self.name!r} with {given} needs the id of each image, none was given. "
+                f"the {what} needs the id of each image, none was given. "
                 f"Give one, as in Deidentifier(config, key)(image, image_id), or use {usual}."
             )
         return image_id
@@ -242,6 +249,8 @@ def defaults(scheme: type[Scheme]) -> dict[str, Any]:
 def ids_for(scheme: type[Scheme], config: CommonOptions) -> tuple[str, str]:
     """Returns what of a configuration needs ids, and what to use in its place, for messages."""
     given, usual = scheme.per_image(config), defaults(scheme)
+    if "scheme" in given:
+        return _listed(given), "another scheme"
     return _listed(given), _listed({name: usual[name] for name in given})
 
 

@@ -65,6 +65,10 @@ class KeyStream:
             order[last], order[chosen] = order[chosen], order[last]
         return np.array(order, np.intp)
 
+    def order(self, count: int) -> npt.NDArray[np.intp]:
+        """Returns the numbers 0 to count - 1 in a drawn order: that of 8 bytes for each. There may be more than 255."""
+        return np.argsort(self.bytes(8 * count).view("<u8"), kind="stable")
+
 
 class Masks(Generic[_Mask]):
     """A scheme's masks under a key: one for all images, or one an image, as the configuration's `key_scope` says.

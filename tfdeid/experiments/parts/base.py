@@ -87,7 +87,7 @@ class Part(abc.ABC):
         """Returns the name under which it is kept."""
         digest = hashlib.sha256(json.dumps(self.identity(workshop), sort_keys=True).encode()).hexdigest()
         # Of a path its last part: the digest is made of all.
-        source = re.split(r"[:/]", self.dataset.rstrip("/"))[-1] if ":" in self.dataset else self.dataset
+        source = self.dataset.rstrip("/").rpartition("/")[-1]
         return f"{self.prefix}_{re.sub(r'[^A-Za-z0-9_.-]+', '_', source)[:40]}_{self.deid.name}_{digest[:8]}"
 
     def is_kept(self, workshop: Workshop) -> bool:
