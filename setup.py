@@ -55,6 +55,8 @@ setup(
     ],
     extras_require={
         "cairo": ["cairocffi>=1.6"],  # the painter that is bit-equal to cairosvg; needs Debian's libcairo2
+        # The face recogniser of re-identification: the weights, and what finds faces and their landmarks.
+        "faces": ["face_recognition_models>=0.3", "dlib-bin>=19.24"],
         "gcp": ["apache-beam[gcp]", "google-cloud-secret-manager"],  # Dataflow, gs:// paths, keys in Secret Manager
         "gpu": ["tensorflow[and-cuda]"],  # training
         "test": [
@@ -63,8 +65,10 @@ setup(
             "apache-beam[dask]",  # the distributed engine that tests run on
             "hypothesis>=6",  # property tests
             "pytest-benchmark>=4",  # tests/benchmarks
-            "scikit-learn>=1.4",  # what a classifier's figures are checked against
+            "scikit-learn>=1.4",  # what figures of classifiers, identification and verification are checked against
             "selenium>=4.20",  # drives a browser, in which pages of reports are looked at
+            "face_recognition_models>=0.3",  # the extra faces
+            "dlib-bin>=19.24",  # the extra faces; what the face recogniser's vectors are checked against
             "cairocffi>=1.6",  # the cairo backend
             "cairosvg>=2.7",  # what painting is checked against
             "import-linter>=2.4",  # imports go one way

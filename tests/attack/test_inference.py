@@ -24,9 +24,8 @@ def pool_of(values: list[str], seed: int, painted: bool = True) -> Pool:
     return Pool(images, [f"{seed:016x}{k:016x}" for k in range(len(values))], values, "side")
 
 
-def drawn(count: int, seed: int, share: float = 0.5) -> list[str]:
-    random = np.random.RandomState(seed)
-    return ["left" if random.rand() < share else "right" for _ in range(count)]
+def drawn(count: int, seed: int) -> list[str]:
+    return list(np.random.RandomState(seed).choice(["left", "right"], count))
 
 
 @pytest.mark.parametrize(("scheme", "forms"), [("structural", ["records", "cleaned records"]), ("block_shuffle", ["records"])])
@@ -45,20 +44,14 @@ def test_what_is_painted_is_found_under_another_key(scheme, forms):
 
 
 def test_of_records_that_are_all_alike_the_most_frequent_value_is_named():
-    class Constant:
-        """Stands for records of which nothing is left."""
+    def alike(left: int, right: int, seed: int) -> Pool:
+        values = ["left"] * left + ["right"] * right
+        return Pool([np.zeros((16, 16, 3), np.uint8)] * len(values), pool_of(values, seed).ids, values, "side")
 
-    public, pool = pool_of(drawn(60, 2, 0.8), 2), pool_of(drawn(40, 3, 0.8), 3)
-    blank = [np.zeros((16, 16, 3), np.uint8)] * 60
-    nothing = infer(
-        Pool(blank[:40], pool.ids, pool.values, "side"),
-        Pool(blank, public.ids, public.values, "side"),
-        DeidConfig("plain", 16, 32),
-        None,
-        num_steps=30,
-        num_keys=2,
-    ).result()
-    assert nothing["inferred"] == pytest.approx(nothing["inferred_chance"]) and nothing["inferred_balanced"] == 50
+    found = infer(alike(30, 10, 3), alike(45, 15, 2), DeidConfig("plain", 16, 32), None, num_steps=30, num_keys=2)
+    result = found.result()
+    assert result["inferred"] == result["inferred_plain"] == result["inferred_chance"] == 75
+    assert result["inferred_balanced"] == result["inferred_balanced_chance"] == 50
 
 
 def test_what_is_not_in_the_image_is_not_found():

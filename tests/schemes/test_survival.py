@@ -40,3 +40,5 @@ def test_mosaics_are_told_theirs():
     (fine,), (finer,) = mosaic_warnings(20), mosaic_warnings(64)
     assert "25 % of faces were re-identified at 20, 12 % of number plates read at 24, 12 and 0 % at 16" in fine
     assert "68 % of number plates read at 48" in finer and "at most 16" in finer
+    config = DeidConfig("pixelate", 50, 224, cells=20)
+    assert config.scheme_class.warnings(config) == [fine]

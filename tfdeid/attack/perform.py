@@ -25,6 +25,16 @@ from tfdeid.key import Key
 _BASE, _EACH = 0.2e-3, 0.15e-3
 
 
+def sayer() -> Callable[[str], None]:
+    """Returns what says on the error stream what comes next, with the seconds since it was made."""
+    started = time.perf_counter()
+
+    def say(what: str) -> None:
+        print(f"{time.perf_counter() - started:6.0f} s  {what}", file=sys.stderr, flush=True)
+
+    return say
+
+
 def perform(
     target: Target, key: Key, asked: Sequence[str] | None, also: Collection[str], must_be_able_to_fail: bool
 ) -> Findings:
@@ -40,7 +50,7 @@ def perform(
     Raises:
       DeidError: the dataset, its originals or its key are not what they must be, or nothing could be carried out.
     """
-    say = saying()
+    say = sayer()
     say("reading records, originals and public images")
     case = open_case(target, key)
     names, skipped = _names(asked, also, case.view.config)
@@ -62,7 +72,7 @@ def perform(
 
 def answering(findings: Findings, questions: Mapping[str, Question]) -> Findings:
     """Returns findings with a section for each further attack, which it carries out; one that fails has a reason instead."""
-    say, sections, failed = saying(), list(findings.sections), dict(findings.failed)
+    say, sections, failed = sayer(), list(findings.sections), dict(findings.failed)
     for name, question in questions.items():
         try:
             sections.append(question(say))
@@ -70,16 +80,6 @@ def answering(findings: Findings, questions: Mapping[str, Question]) -> Findings
             failed[name] = str(error)
             warn(f"the attack {name} failed: {error}")
     return dataclasses.replace(findings, sections=sections, failed=failed)
-
-
-def saying() -> Callable[[str], None]:
-    """Returns what says on the error stream how far the work is, with the seconds since now."""
-    started = time.perf_counter()
-
-    def say(what: str) -> None:
-        print(f"{time.perf_counter() - started:6.0f} s  {what}", file=sys.stderr, flush=True)
-
-    return say
 
 
 def passes(findings: Findings, threshold: float) -> int:

@@ -6,9 +6,13 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from etils import epath
 
 from tfdeid.attack.base import Image
+from tfdeid.attack.case import Target, checked_key
 from tfdeid.data.draw import attempting, name_of, pixels, read_examples, tell_damaged
+from tfdeid.data.load import open_builder
+from tfdeid.data.metadata import read_facts
 from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name, warn
@@ -96,6 +100,33 @@ def open_pool(
         many = f"at least {least} and at most {num_images:,} images of one value of" if whole_groups else "an image with"
         raise DeidError(f"{source.dataset} must have {many} {feature!r}, it has none. Choose another feature.")
     return _read(opened, drawn, values, feature, key, config)
+
+
+def pool_of(
+    target: Target, feature: str, key: Key | None, whole_groups: bool = False, least: int = 1
+) -> tuple[Pool, DeidConfig]:
+    """Draws images that a dataset was made of, of all its splits; `target.num_images` at most.
+
+    Args:
+      target: the dataset, and its originals.
+      feature: one of the originals' `value_features`.
+      key: the owner's.
+      whole_groups, least: as for `open_pool`.
+
+    Returns:
+      The pool, and what was done to make the dataset.
+
+    Raises:
+      DeidError: as `open_pool`, or the dataset is not there or not this key's.
+    """
+    builder = open_builder(target.dataset, target.data_dir, (target.originals, target.originals_data_dir))
+    facts = read_facts(epath.Path(builder.data_dir))
+    if "deid" not in facts:
+        raise DeidError(f"{target.dataset} was not made by this tool: its metadata says nothing of a scheme.")
+    config = DeidConfig.of_facts(facts)
+    key = checked_key(target, key, config, facts)
+    source = SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts)
+    return open_pool(source, feature, key, config, target.num_images, target.seed, None, whole_groups, least), config
 
 
 def _drawn(places: Sequence[_Place], num_images: int, seed: int) -> list[_Place]:

@@ -1,14 +1,17 @@
-"""What else `tfdeid attack` is asked of a dataset: what is written in its images, and another label of them."""
+"""What else `tfdeid attack` is asked of a dataset: who is in its images, what is written there, and another label of them."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from etils import epath
 
 from tfdeid.attack.case import Target, checked_key, split_of
+from tfdeid.attack.identity import IdentityOptions, reidentify
+from tfdeid.attack.identity.division import divide
 from tfdeid.attack.inference import check_values, infer
-from tfdeid.attack.pool import Pool, open_pool
+from tfdeid.attack.pool import Pool, open_pool, pool_of
 from tfdeid.attack.reading import MOST, Reader, read_text
 from tfdeid.attack.section import Section
 from tfdeid.data.load import open_builder
@@ -26,31 +29,53 @@ Question = Callable[[Say], Section]
 _PUBLIC = 500
 
 
-def prepare(target: Target, key: Key | None, text: str | None, sensitive: str | None, inverts: bool) -> dict[str, Question]:
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """Which attacks are asked for; features are those of the originals, None for no such attack.
+
+    Attributes:
+      identity: the feature that says who is in an image.
+      identity_options: shares of people and images.
+      text: the feature that holds what is written in the images.
+      sensitive: the feature that is inferred.
+      inverts: whether to read what a network gives back that is trained to invert records.
+    """
+
+    identity: str | None = None
+    identity_options: IdentityOptions = dataclasses.field(default_factory=IdentityOptions)
+    text: str | None = None
+    sensitive: str | None = None
+    inverts: bool = False
+
+
+def prepare(target: Target, key: Key | None, asked: Asked) -> dict[str, Question]:
     """Draws what is needed, so that mistakes are known before hours of work; returns the attacks by name.
 
     Args:
       target: what is attacked.
       key: the owner's key.
-      text: the feature of the originals that holds what is written in them; None for no reading.
-      sensitive: the feature that is inferred; None for no inference.
-      inverts: whether to read what a network gives back that is trained to invert records.
+      asked: which attacks.
 
     Raises:
       DeidError: a feature, enough images or a package is not there.
     """
-    if text is None and sensitive is None:
-        return {}
-    drawing = _Drawing(target, key)
     questions: dict[str, Question] = {}
-    if text is not None:
+    if asked.identity is not None:
+        people, config = pool_of(target, asked.identity, key, whole_groups=True, least=2)
+        divide(people, asked.identity_options, target.seed)  # Raises DeidError where people have too few images.
+        questions["identity"] = lambda say: reidentify(people, config, key, asked.identity_options, target.seed, say).section()
+    if asked.text is None and asked.sensitive is None:
+        return questions
+    drawing = _Drawing(target, key)
+    if asked.text is not None:
         Reader()  # Raises DeidError where it is not installed.
-        written, others = drawing.pools(text, min(target.num_images, MOST), target.num_public if inverts else _PUBLIC)
+        num_public = target.num_public if asked.inverts else _PUBLIC
+        written, others = drawing.pools(asked.text, min(target.num_images, MOST), num_public)
         questions["reading"] = lambda say: read_text(
-            written, drawing.config, drawing.key, target.seed, say, others.images, inverts
+            written, drawing.config, drawing.key, target.seed, say, others.images, asked.inverts
         ).section()
-    if sensitive is not None:
-        attacked, own = drawing.pools(sensitive, target.num_images, target.num_public)
+    if asked.sensitive is not None:
+        attacked, own = drawing.pools(asked.sensitive, target.num_images, target.num_public)
         check_values(attacked, own)
         questions["inference"] = lambda say: infer(attacked, own, drawing.config, drawing.key, target.seed, say).section()
     return questions

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Callable, Sequence
 
 from tfdeid.attack.adversaries import OPTIONS, attackers, in_order, linkers
+from tfdeid.attack.identity.options import IdentityOptions
 from tfdeid.commandline import absolute, absolute_key, command, writable_folder, writing
 from tfdeid.commands.image_options import add_reference
 from tfdeid.data.sources import absolute_dataset
@@ -42,6 +44,14 @@ class _Help(argparse.HelpFormatter):
         named = text.replace("{attackers}", ", ".join(attackers())).replace("{linkers}", ", ".join(linkers()))
         return "\n\n".join(fill(part, width, indent) for part in named.strip().split("\n\n"))
 
+    # Options from a dataclass lie in it, and say no default by themselves.
+
+    def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
+        return action.dest.rpartition(".")[2].upper()
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return f"{action.help} (default: %(default)s)" if "." in action.dest else action.help
+
 
 def run(argv: Sequence[str], program: str) -> int:
     arguments = make_parser(program).parse(argv)
@@ -67,7 +77,13 @@ def run(argv: Sequence[str], program: str) -> int:
         )
         also = [name for name in OPTIONS if vars(arguments)[name]]
         key = Key.load(arguments.key)
-        further = questions.prepare(target, key, arguments.text, arguments.sensitive, "learned_inversion" in also)
+        further = questions.prepare(
+            target,
+            key,
+            questions.Asked(
+                arguments.identity, arguments.identity_options, arguments.text, arguments.sensitive, "learned_inversion" in also
+            ),
+        )
         findings = perform.answering(perform.perform(target, key, asked, also, threshold is not None), further)
     except KeyboardInterrupt:
         raise DeidError("interrupted. Nothing was written.") from None
@@ -105,7 +121,9 @@ _PATHS: dict[str, Callable[[str], str]] = {
 def repeating(arguments: argparse.Namespace) -> str:
     """Returns what repeats an attack, from every folder. A key has only its reference here."""
     lines = ["tfdeid attack"]
-    for name, value in vars(arguments).items():
+    given = {**vars(arguments), **dataclasses.asdict(arguments.identity_options)}
+    del given["identity_options"]
+    for name, value in given.items():
         if value is None or value is False:
             continue
         words = [] if value is True else [_PATHS.get(name, str)(value)]
@@ -148,6 +166,12 @@ def make_parser(program: str) -> Parser:
     for name, said in OPTIONS.items():
         parser.add_argument(f"--{name}", action="store_true", help=said)
     parser.add_argument(
+        "--identity",
+        metavar="FEATURE",
+        help="also look for people: the feature of --originals that says who is in an image, which is no part of the dataset; "
+        "for folders `folder`, the one that an image lies in",
+    )
+    parser.add_argument(
         "--text",
         metavar="FEATURE",
         help="feature of --originals that holds what is written in the images: also read records (needs tfdeid[ocr])",
@@ -157,6 +181,8 @@ def make_parser(program: str) -> Parser:
         metavar="FEATURE",
         help="another label of --originals: also train networks that infer it from records, which takes minutes",
     )
+    parser.add_arguments(IdentityOptions, dest="identity_options")
+    parser.headings["identity_options"] = "with --identity"
     parser.add_argument(
         "--fail_if_gap_closed",
         type=float,

@@ -9,6 +9,7 @@ import numpy as np
 from tfdeid.checks import check_whole
 from tfdeid.schemes.base import CommonOptions, Scheme
 from tfdeid.schemes.mosaic import cell_means, check_cells, paint, rounded
+from tfdeid.schemes.survival import mosaic_warnings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +49,10 @@ class Pixelate(Scheme):
             f"The mean colour of each of {cells} x {cells} cells, unchanged: the image itself, reduced to that size.",
             "Whoever has candidate originals makes mosaics of them and compares: there is no key that they would lack.",
         ]
+
+    @classmethod
+    def warnings(cls, config: CommonOptions) -> list[str]:
+        return mosaic_warnings(config.options.cells)
 
     def __call__(self, image: np.ndarray, image_id: str | None = None) -> np.ndarray:
         means = cell_means(image, self.config.options.cells)

@@ -8,6 +8,7 @@ from typing import Any
 
 from tfdeid.attack.figures import Estimate
 from tfdeid.attack.reading import ocr
+from tfdeid.attack.reading.forms import about
 from tfdeid.attack.section import Section
 from tfdeid.attack.sentences import percent
 
@@ -101,6 +102,7 @@ class Reading:
             f"Plain images of the same size give {plain.read.in_percent()} and {plain.characters.in_percent()}. "
             "+- is half a 95 % interval.",
         ]
+        lines.append("How records are read: " + "; ".join(f"`{form.name}` {about(form.name)}" for form in self.forms) + ".")
         # From the coarsest mosaic on.
         alike = [cells for cells, figures in sorted(self.mosaics.items()) if _order(figures) >= _order(best)]
         if alike:

@@ -13,15 +13,13 @@ from tfdeid.attack.cleaning import clean_all
 from tfdeid.attack.comparing import reduced
 from tfdeid.attack.truth import FAILURES
 from tfdeid.parallel import parallel_map
+from tfdeid.schemes.dp_pix import DpPix
+from tfdeid.schemes.pixelate import Pixelate
 
 RECORDS, CLEANED, SMOOTHED, INVERTED = "records", "cleaned", "smoothed", "inverted"
 _INVERSION = "learned_inversion"
-ABOUT = {
-    RECORDS: "the records as they are",
-    CLEANED: "records without slivers",
-    SMOOTHED: "mosaics stretched smoothly from one value a cell",
-    INVERTED: "what a network makes of the records that was trained, under keys of its own, to give back originals",
-}
+_FORMS = {"cleaning": CLEANED, _INVERSION: INVERTED}
+"""What forms of some attackers are called; those of others have their name."""
 
 
 def forms_of(
@@ -35,9 +33,8 @@ def forms_of(
       on_step: called before each form is made.
     """
     forms, failed = {RECORDS: view.records}, dict[str, str]()
-    cells = getattr(view.config.options, "cells", None)
-    if isinstance(cells, int) and 1 < cells < view.records.shape[1]:
-        forms[SMOOTHED] = smoothed(view.records, cells)
+    if issubclass(view.config.scheme_class, Pixelate | DpPix):
+        forms[SMOOTHED] = smoothed(view.records, view.config.options.cells)
     if view.config.scheme_class.traces and not view.public:
         forms[CLEANED] = clean_all(view.records)
     for name in attackers() if view.public else ():
@@ -46,10 +43,18 @@ def forms_of(
             if not isinstance(adversary, Attacker) or not _is_a_form(adversary, inverts) or not adversary.suits(view.config):
                 continue
             on_step(f"recovering what is read: {name}")
-            forms[{"cleaning": CLEANED, _INVERSION: INVERTED}.get(name, name)] = adversary(view).images
+            forms[_FORMS.get(name, name)] = adversary(view).images
         except FAILURES as error:
             failed[name] = str(error)
     return forms, failed
+
+
+def about(form: str) -> str:
+    """Returns what was done to the records, as a clause: "looks at the records as they are"."""
+    if form == SMOOTHED:
+        return "stretches mosaics smoothly from one value a cell"
+    of_forms = {RECORDS: "published", **{of: name for name, of in _FORMS.items()}}
+    return ADVERSARIES[of_forms.get(form, form)].about
 
 
 def smoothed(images: Image, cells: int) -> Image:

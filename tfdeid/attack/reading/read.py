@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tfdeid.attack.base import Image, View
-from tfdeid.attack.comparing import reduced
 from tfdeid.attack.figures import Estimate
 from tfdeid.attack.pool import Pool
 from tfdeid.attack.reading.figures import FormFigures, Reading, better
@@ -21,9 +20,11 @@ from tfdeid.parallel import parallel_map
 
 MOSAICS = (48, 32, 24, 16)
 """Cells a side of the mosaics that are read beside records."""
-MOST = 500
-"""Images that are read where nobody says how many: a form of one takes a third of a second of a core."""
+MOST = 300
+"""`tfdeid attack` reads no more images: a form of one takes a third of a second of a core."""
 _SHOWN, _LEAST_PUBLIC = 6, 20
+# Of two cores, to read one image.
+_MINUTES = 0.33 / 2 / 60
 
 Read = Callable[[Image], Sequence[str]]
 """Returns the lines that are read in uint8[H, W, C]."""
@@ -68,6 +69,9 @@ def read_text(
     aspect = float(np.median([image.shape[1] / image.shape[0] for image in chosen.images]))
     judge = _Judge(reader or Reader(aspect), [texts[number] for number in known], seed, on_step)
     prepared = parallel_map(Deidentifier(config.with_scheme("plain", input_size=size)), chosen.images)
+    on_step(
+        f"{len(known):,} texts to read: roughly {max(1, round(len(known) * _MINUTES))} min on two cores for each form of them"
+    )
     plain, _ = judge("plain images", prepared)
     records = np.stack(parallel_map(Deidentifier(config, key), chosen.images, chosen.ids))
     prepare = Deidentifier(config.with_scheme("plain")).prepare
@@ -82,7 +86,7 @@ def read_text(
         left_out=len(texts) - len(known),
         plain=plain,
         forms=[figures for figures, _ in judgements],
-        mosaics={cells: _mosaic(cells, prepared, judge) for cells in mosaics if 2 <= cells <= size},
+        mosaics={cells: _mosaic(config, cells, chosen.images, judge) for cells in mosaics if 2 <= cells <= size},
         failed=failed,
         examples=list(zip(judge.texts, read, strict=True))[:_SHOWN],
     )
@@ -115,17 +119,10 @@ class _Judge:
         return [nearest(found, text) for found, text in zip(lines, texts, strict=True)]
 
 
-def _mosaic(cells: int, images: Sequence[Image], judge: _Judge) -> FormFigures:
-    """Returns what is read from a mosaic of the images, flat or smoothed, whichever is more."""
-    made = [_flat(image, cells) for image in images]
-    name = f"mosaic of {cells} x {cells}"
-    return better(judge(name, made)[0], judge(name, list(smoothed(np.stack(made), cells)))[0])
-
-
-def _flat(image: Image, cells: int) -> Image:
-    small, size = reduced(image, cells), image.shape[0]
-    cell = (2 * np.arange(size) + 1) * cells // (2 * size)
-    return small[cell][:, cell]
+def _mosaic(config: DeidConfig, cells: int, images: Sequence[Image], judge: _Judge) -> FormFigures:
+    """Returns what is read from a mosaic of the images, smoothed: from flat cells next to nothing is."""
+    made = parallel_map(Deidentifier(config.with_scheme("pixelate", input_size=config.output_size, cells=cells)), images)
+    return judge(f"mosaic of {cells} x {cells}", list(smoothed(np.stack(made), cells)))[0]
 
 
 def _others(texts: Sequence[str], seed: int) -> list[str]:

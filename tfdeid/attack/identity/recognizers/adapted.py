@@ -29,11 +29,11 @@ class Adapted(Recognizer):
                 wanted = plain[view.origins[form]]
                 self._maps[form] = _Ridge(face_vectors(images).astype(np.float64), wanted, view.people[form])
         mapped = {form: self._mapped(images, form) for form, images in view.images.items()}
-        rows = np.concatenate([of - of.mean(0) for of in mapped.values()])
-        self._whitening = whitening(rows, np.concatenate([view.people[form] for form in mapped]), _SHRINKAGE)
+        self._means = {form: of.mean(0) for form, of in mapped.items()}
+        self._whitening = whitening(mapped, view.people, _SHRINKAGE)
 
     def embed(self, images: Sequence[Image], form: Form) -> Embeddings:
-        return (self._mapped(images, form) @ self._whitening).astype(np.float32)
+        return ((self._mapped(images, form) - self._means[form]) @ self._whitening).astype(np.float32)
 
     def likeness(self, probes: Embeddings, gallery: Embeddings) -> Scores:
         return distances(probes, gallery)

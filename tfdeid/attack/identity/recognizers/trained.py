@@ -55,7 +55,8 @@ class Trained(Recognizer):
 
         small = reduce_all(images)
         # Which way a face looks, says nothing of whose it is.
-        return apply(self._network, small) + apply(self._network, np.ascontiguousarray(small[:, :, ::-1]))
+        vectors = apply(self._network, np.concatenate([small, small[:, :, ::-1]]))
+        return vectors[: len(small)] + vectors[len(small) :]
 
 
 def _network(shape: tuple[int, ...]) -> keras.Model:

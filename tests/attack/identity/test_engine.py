@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from typing import ClassVar
 
@@ -11,10 +12,10 @@ import pytest
 
 from tests.attack.identity.made import PEOPLE, pool
 from tfdeid import DeidConfig, Deidentifier, Key
-from tfdeid.attack.identity import IdentityOptions, reidentify
-from tfdeid.attack.identity import reidentify as module
+from tfdeid.attack.identity import IdentityOptions, engine, reidentify
 from tfdeid.attack.identity.base import Form, Recognizer
 from tfdeid.attack.identity.findings import Way
+from tfdeid.attack.identity.recognizers.trained import Trained
 from tfdeid.attack.pool import Pool
 from tfdeid.attack.text import section_text
 from tfdeid.errors import DeidError, DeidWarning
@@ -41,7 +42,7 @@ class Told(Recognizer):
 
 @pytest.fixture
 def told(monkeypatch) -> type[Told]:
-    monkeypatch.setitem(module.RECOGNIZERS, "told", Told)
+    monkeypatch.setitem(engine.RECOGNIZERS, "told", Told)
     return Told
 
 
@@ -66,13 +67,14 @@ def test_constant_records_are_at_chance_for_all(monkeypatch):
     """As a scheme leaves them that hides everything."""
     people = pool(planted=True)
     black = [np.zeros_like(image) for image in people.images]
-    division = module.divide(people, IdentityOptions(), 0)
-    view, gallery, probes = module._material(people, division, PLAIN, None, 0)
+    division = engine.divide(people, IdentityOptions(), 0)
+    view, gallery, probes = engine._material(people, division, PLAIN, None, 0)
     probes[Form.RECORD] = [black[k] for k in division.probes]
     gallery[Form.RECORD] = [black[k] for k in division.gallery]
     view.images[Form.RECORD] = black[: len(view.images[Form.RECORD])] * 2
     view.images[Form.RECORD] = view.images[Form.RECORD][: len(view.people[Form.RECORD])]
-    monkeypatch.setattr(module, "_material", lambda *arguments: (view, gallery, probes))
+    monkeypatch.setattr(engine, "_material", lambda *arguments: (view, gallery, probes))
+    monkeypatch.setitem(engine.RECOGNIZERS, "trained", functools.partial(Trained, 3))
     found = reidentify(people, PLAIN, None, recognizers=[*QUICK, "trained"])
     assert {attempt.recognizer for attempt in found.attempts} == {*QUICK, "trained"}
     for attempt in found.attempts:
@@ -87,7 +89,7 @@ def test_attackers_never_see_what_the_owner_s_key_makes_of_others(told):
     config = DeidConfig("negative_positive", 16, 16, key_scope="image")
     people = pool(planted=True)
     found = reidentify(people, config, KEY, recognizers=["told"])
-    division = module.divide(people, IdentityOptions(), 0)
+    division = engine.divide(people, IdentityOptions(), 0)
     owner = Deidentifier(config, KEY)
     gallery, probes = told.seen[Form.RECORD]
     assert all(np.array_equal(record, owner(people.images[k], people.ids[k])) for k, record in zip(division.probes, probes))
@@ -139,7 +141,7 @@ def test_one_that_fails_is_said_and_others_go_on(monkeypatch):
             return np.full((len(images), 2), np.nan, np.float32)
 
     for recognizer in (Broken, Odd):
-        monkeypatch.setitem(module.RECOGNIZERS, recognizer.name, recognizer)
+        monkeypatch.setitem(engine.RECOGNIZERS, recognizer.name, recognizer)
     with pytest.warns(DeidWarning, match="the recognizer broken failed: the extra faces"):
         found = reidentify(pool(planted=True), PLAIN, None, recognizers=["broken", "odd", "fisher"])
     assert set(found.failed) == {"broken", "odd"} and found.best.recognizer == "fisher"
