@@ -7,12 +7,16 @@ import pathlib
 
 import numpy as np
 import pytest
+import skimage.data
 
 from tests.attack.made import PUBLISHED, findings, linkage, recovery
 from tests.compare import made
+from tfdeid import DeidConfig, Deidentifier, Key
 from tfdeid.attack import attack_html
 from tfdeid.attack.section import Section
 from tfdeid.compare import page
+from tfdeid.compare.figures import Shown
+from tfdeid.image import encode_png, resize, to_uint8
 
 WIDTHS = (390, 1280)
 NAME = "a<b>&\"'x</script>"
@@ -49,7 +53,25 @@ def hostile(folder: pathlib.Path) -> pathlib.Path:
     return page.write(made.comparison(methods, dataset=f"folder:/{'long/' * 40}{NAME}", **changes), folder)
 
 
-REPORTS = {report.__name__: report for report in (attack, few, many, hostile)}
+def sample(folder: pathlib.Path) -> pathlib.Path:
+    """Pictures are of the bundled sample, as real schemes make them; figures are made up."""
+    images = [resize(to_uint8(image), 64) for image in skimage.data.lfw_subset()[:3]]
+    options = {"plain": {}, "pixelate:cells=8": {"cells": 8}, "blur:sigma=0.08": {}, "structural:input_size=32": {}}
+    methods = []
+    for number, (name, changes) in enumerate(options.items()):
+        config = DeidConfig(scheme=name.partition(":")[0], input_size=32, output_size=64, **changes)
+        deid = Deidentifier(config, Key.generate())
+        pictures = []
+        for index, image in enumerate(images):
+            paths = [folder / f"{number}_{index}_{kind}.png" for kind in range(2)]
+            for path, pixels in zip(paths, (image, deid(image, str(index)))):
+                path.write_bytes(encode_png(pixels))
+            pictures.append(Shown(index, *paths, paths[1], index == 2, 0.5))
+        methods.append(made.method(name, 90.0 - 9 * number, 80.0 - 7 * number, 100.0, 0.9, deid=config, pictures=pictures))
+    return page.write(made.comparison(methods, dataset="lfw_subset", recommended=None, recommendation=""), folder)
+
+
+REPORTS = {report.__name__: report for report in (attack, few, sample, many, hostile)}
 
 
 @pytest.fixture(scope="module")
