@@ -36,6 +36,7 @@ def made(tmp_path_factory) -> pathlib.Path:
                 (folder / f"{k}.png").write_bytes(encode_png(image))
     Key(base64.b64encode(bytes(range(1, 33)))).save(root / "key")
     options = [f"--output_dir={root}", f"--key={root / 'key'}", "--num_shards=1", "--input_size=16", "--output_size=16"]
+    options += ["--scheme=pixelate", "--cells=4"]
     assert run(["--runner=FnApiRunner", f"--dataset=folder:{root / 'scans'}", *options]) == 0
     return root
 

@@ -9,6 +9,8 @@ from PIL import ImageDraw, ImageFont
 
 from tests.conftest import absent
 from tfdeid import DeidConfig, DeidError, Key
+from tfdeid.attack.attackers.learned_inversion import LearnedInversion
+from tfdeid.attack.base import Recovery
 from tfdeid.attack.pool import Pool
 from tfdeid.attack.reading import read_text
 from tfdeid.attack.reading.forms import smoothed
@@ -30,8 +32,8 @@ def pool_of(texts: list[str], images: list[np.ndarray] | None = None) -> Pool:
 
 
 def marked(count: int, size: int = 32) -> list[np.ndarray]:
-    """Returns images whose gray says which they are."""
-    return [np.full((size, size, 3), 20 + 20 * number, np.uint8) for number in range(count)]
+    """Returns images whose gray says which they are, of the first ten."""
+    return [np.full((size, size, 3), 20 + 20 * (number % 10), np.uint8) for number in range(count)]
 
 
 class Marks:
@@ -91,6 +93,26 @@ def test_records_are_read_in_all_forms_that_attackers_make_of_them():
         read_text(pool_of(texts, marked(3)), config, KEY, inverts=True, reader=Marks(texts))
 
 
+def test_what_a_network_gives_back_is_read_where_it_is_asked_for(monkeypatch):
+    monkeypatch.setattr(LearnedInversion, "__call__", lambda self, view: Recovery(view.records[::-1].copy()))
+    texts = ["AB12", "CD34", "AB12"]
+    asked = {"public": marked(20), "inverts": True, "mosaics": (), "reader": Marks(texts)}
+    reading = read_text(pool_of(texts, marked(3)), DeidConfig("pixelate", 16, 32, cells=4), None, **asked)
+    assert [figures.name for figures in reading.forms] == ["records", "smoothed", "smoothing", "inverted"]
+    assert reading.forms[3].read.mean == 1 and "`inverted` trains a network" in " ".join(reading.section().sentences)
+
+
+def test_a_form_that_fails_has_a_reason(monkeypatch):
+    def fail(self, view):
+        raise DeidError("it can't.")
+
+    monkeypatch.setattr(LearnedInversion, "__call__", fail)
+    asked = {"public": marked(20), "inverts": True, "mosaics": (), "reader": Marks(["AB12"])}
+    reading = read_text(pool_of(["AB12"], marked(1)), DeidConfig("plain", 32, 32), None, **asked)
+    assert reading.failed == {"learned_inversion": "it can't."} and reading.result()["read"] == 100
+    assert "Not read: learned_inversion (it can't.)" in reading.section().sentences
+
+
 def test_cells_are_smoothed_from_one_value_each():
     cells = np.random.RandomState(0).randint(0, 256, (1, 6, 6, 3)).astype(np.uint8)
     flat = cells.repeat(8, 1).repeat(8, 2)
@@ -102,7 +124,6 @@ def test_cells_are_smoothed_from_one_value_each():
 
 @pytest.fixture(scope="module")
 def real() -> None:
-    pytest.importorskip("numpy")
     try:
         import rapidocr_onnxruntime  # noqa: F401
     except ImportError:
