@@ -6,6 +6,7 @@ import dataclasses
 import importlib.metadata
 import sys
 import types
+from importlib.metadata import EntryPoints
 from typing import ClassVar
 
 import pytest
@@ -56,7 +57,7 @@ def install(monkeypatch):
     def make(**entries: str) -> Registry:
         lines = {name: f"[tests.things]\n{text.replace('HERE', module.__name__)}\n" for name, text in entries.items()}
         found = [entry for name, text in lines.items() for entry in Distribution(name, text).entry_points]
-        monkeypatch.setattr(plugins.importlib.metadata, "entry_points", lambda group: [e for e in found if e.group == group])
+        monkeypatch.setattr(plugins.importlib.metadata, "entry_points", EntryPoints(found).select)
         return Registry("thing", "tests.things", {"ours": f"{__name__}:Ours"}, Base, reserved=["limit"])
 
     return make

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import EntryPoints
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def with_others(monkeypatch):
     module = __name__
     entries = f"[tests.attackers]\nfirst = {module}:First\nmirror = {module}:Mirror\n"
     found = list(Distribution("theirs", entries).entry_points)
-    monkeypatch.setattr(plugins.importlib.metadata, "entry_points", lambda group: [e for e in found if e.group == group])
+    monkeypatch.setattr(plugins.importlib.metadata, "entry_points", EntryPoints(found).select)
     built_in = {name: entry.value for name, entry in ADVERSARIES._built_in.items()}
     registry = Registry("attacker", "tests.attackers", built_in, Adversary)
     for name in ("adversaries", "engine"):

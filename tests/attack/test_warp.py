@@ -179,8 +179,9 @@ def test_nobody_gets_what_they_are_not_said_to_know(name):
     assert (view.oracle is not None) == (attacker.knows is Knowledge.ORACLE)
     is_told = attacker.knows is Knowledge.PAIRS
     assert len(view.pairs) == (min(attacker.num_pairs, len(case.pairs)) if is_told else 0)
-    hidden = {original.tobytes() for original in case.originals}
-    assert not hidden & {image.tobytes() for image in [*view.public, *(original for original, _ in view.pairs)]}
+    hidden = {original.tobytes() for original in [*case.originals, *case.sources]}
+    given = [*view.public, *view.public_sources, *(original for original, _ in view.pairs)]
+    assert not view.candidate_sources and not hidden & {image.tobytes() for image in given}
 
 
 def test_true_warps_are_those_of_the_scheme():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 
 import numpy as np
@@ -11,13 +10,12 @@ import pytest
 from PIL import Image
 
 from tfdeid import Key
+from tfdeid.attack.identity import engine
 from tfdeid.cli import main
 from tfdeid.experiments import scale
 from tfdeid.experiments.parts import attacking
 from tfdeid.experiments.scale import QUICK, SCALES, Recipe
 
-# The package has the function of the module's name.
-reidentifying = importlib.import_module("tfdeid.attack.identity.engine")
 TINY = dataclasses.replace(
     QUICK, attacked=30, public=40, recipe=Recipe(("--model=small", "--rotation=0"), epochs=2, rate=1e-3, batch_size=16)
 )
@@ -31,8 +29,8 @@ def small(monkeypatch):
     cheap = ["published", "cleaning", "small_image", "hog"]
     whole = attacking.attackers
     monkeypatch.setattr(attacking, "attackers", lambda config: [name for name in whole(config) if name in cheap])
-    few = {name: recognizer for name, recognizer in reidentifying.RECOGNIZERS.items() if name in ("hog", "fisher")}
-    monkeypatch.setattr(reidentifying, "RECOGNIZERS", few)
+    few = {name: recognizer for name, recognizer in engine.RECOGNIZERS.items() if name in ("hog", "fisher")}
+    monkeypatch.setattr(engine, "RECOGNIZERS", few)
 
 
 @pytest.fixture

@@ -205,6 +205,10 @@ def test_several_seeds(compare, calls, tmp_path):
     assert sorted(part.seed for part in calls if isinstance(part, Training)) == [0, 0, 1, 1]
     found = json.loads((tmp_path / "out" / "compare.json").read_text())
     assert found["seeds"] == "0, 1" and found["methods"][0]["accuracy"]["value"] == 90
+    # Of another method one is trained; what is there of more counts.
+    assert compare(methods="pixelate:cells=4,strong") == 0
+    found = json.loads((tmp_path / "out" / "compare.json").read_text())
+    assert [method["details"]["training"]["networks"] for method in found["methods"]] == [2, 2, 1]
 
 
 def test_the_usual_methods_that_do_not_suit_are_left_out(compare, calls, folder, tmp_path, capfd):

@@ -10,6 +10,7 @@ import tfdeid
 from tests.pipeline.test_deid import check_against_source
 from tfdeid import DeidConfig, DeidError, Key
 from tfdeid.data.batches import DataConfig
+from tfdeid.data.metadata import read_facts
 from tfdeid.data.naming import making_command
 from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.image import decode_image, resize
@@ -44,6 +45,33 @@ def test_negative_positive_of_a_folder(deid, tmp_path, class_folders, key_path):
     config = DeidConfig("negative_positive", 24, 24)
     records = list(tfds.as_numpy(tfdeid.load("scans_deid", split="train", data_dir=tmp_path / "out")))
     check_against_source(records, SourceConfig(f"folder:{class_folders}"), "train", config, Key.load(key_path))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "options"),
+    [
+        ("pixelate", {"cells": 6}),
+        ("blur", {"sigma": 0.1}),
+        ("noise", {"sigma": 0.2}),
+        ("dp_pix", {"cells": 6, "epsilon": 8.0, "m": 2}),
+        ("blackout", {}),
+        ("block_permute", {"cells": 4, "key_scope": "image"}),
+        ("etc", {"cells": 6}),
+    ],
+)
+def test_what_others_use_instead(deid, tmp_path, key_path, scheme, options):
+    given = [f"--{name}={value}" for name, value in options.items()]
+    assert deid(f"--scheme={scheme}", *SIZES, *given, "--limit=6") == 0
+    config = DeidConfig(scheme, 24, 24, **options)
+    name = f"lfw_subset_deid/{config.name}"
+    records = list(tfds.as_numpy(tfdeid.load(name, split="test", data_dir=tmp_path / "out")))
+    check_against_source(records, SourceConfig(limit=6), "test", config, Key.load(key_path))
+    facts = read_facts(tmp_path / "out" / name / "1.0.0")
+    assert DeidConfig.of_facts(facts) == config
+    words = making_command(name).split()
+    assert {f"--{option}": str(value) for option, value in options.items()}.items() <= dict(
+        zip(words[3::2], words[4::2])
+    ).items()
 
 
 def test_gray_sources_are_refused_before_the_work_starts(deid, tmp_path):

@@ -69,6 +69,7 @@ def test_a_key_that_differs_on_a_worker_is_named_unless_its_name_may_be_a_key(tm
         ["attack", "--dataset", "x", "--originals", "lfw_subset", "--output_dir", "o", "--key", f'"{RANDOM}"'],
         ["measure", f"--key={RANDOM}", "--sizes", RANDOM[:-1]],
         ["reproduce", "frontier", "--key", RANDOM[:-1], "--output_dir", "o"],
+        ["compare", "--dataset", "lfw_subset", "--key", RANDOM[:-1], "--output_dir", "o"],
         ["classify", "x.png", "--run", RANDOM],
         [RANDOM],
         [f"--{RANDOM}"],

@@ -9,7 +9,7 @@ import numpy as np
 from etils import epath
 
 from tfdeid.attack.base import Image
-from tfdeid.attack.case import Target, checked_key
+from tfdeid.attack.case import Target, checked_key, split_of
 from tfdeid.data.draw import attempting, name_of, pixels, read_examples, tell_damaged
 from tfdeid.data.load import open_builder
 from tfdeid.data.metadata import read_facts
@@ -119,14 +119,25 @@ def pool_of(
     Raises:
       DeidError: as `open_pool`, or the dataset is not there or not this key's.
     """
+    source, config, key, _ = made_of(target, key)
+    return open_pool(source, feature, key, config, target.num_images, target.seed, None, whole_groups, least), config
+
+
+def made_of(target: Target, key: Key | None) -> tuple[SourceConfig, DeidConfig, Key, str]:
+    """Returns the originals of a dataset, chosen as they were, what was done to them, its key, and the split that is attacked.
+
+    Raises:
+      DeidError: the dataset is not there, not made by this tool, or not this key's.
+    """
     builder = open_builder(target.dataset, target.data_dir, (target.originals, target.originals_data_dir))
     facts = read_facts(epath.Path(builder.data_dir))
     if "deid" not in facts:
         raise DeidError(f"{target.dataset} was not made by this tool: its metadata says nothing of a scheme.")
     config = DeidConfig.of_facts(facts)
     key = checked_key(target, key, config, facts)
+    split = split_of(target, builder.info.splits)
     source = SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts)
-    return open_pool(source, feature, key, config, target.num_images, target.seed, None, whole_groups, least), config
+    return source, config, key, facts.get("source_splits", {}).get(split, split)
 
 
 def _drawn(places: Sequence[_Place], num_images: int, seed: int) -> list[_Place]:

@@ -5,20 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from etils import epath
-
-from tfdeid.attack.case import Target, checked_key, split_of
+from tfdeid.attack.case import Target
 from tfdeid.attack.identity import IdentityOptions, reidentify
 from tfdeid.attack.identity.division import divide
 from tfdeid.attack.inference import check_values, infer
-from tfdeid.attack.pool import Pool, open_pool, pool_of
+from tfdeid.attack.pool import Pool, made_of, open_pool, pool_of
 from tfdeid.attack.reading import MOST, Reader, read_text
 from tfdeid.attack.section import Section
-from tfdeid.data.load import open_builder
-from tfdeid.data.metadata import read_facts
-from tfdeid.data.sources import SourceConfig, open_source
-from tfdeid.deidentifier import DeidConfig
-from tfdeid.errors import DeidError
+from tfdeid.data.sources import open_source
 from tfdeid.key import Key
 
 Say = Callable[[str], object]
@@ -90,15 +84,8 @@ class _Drawing:
     """
 
     def __init__(self, target: Target, key: Key | None):
-        builder = open_builder(target.dataset, target.data_dir, (target.originals, target.originals_data_dir))
-        facts = read_facts(epath.Path(builder.data_dir))
-        if "deid" not in facts:
-            raise DeidError(f"{target.dataset} was not made by this tool: its metadata says nothing of a scheme.")
-        self.config = DeidConfig.of_facts(facts)
-        self.key = checked_key(target, key, self.config, facts)
-        split = split_of(target, builder.info.splits)
-        self._target, self._split = target, facts.get("source_splits", {}).get(split, split)
-        self._source = SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts)
+        self._source, self.config, self.key, self._split = made_of(target, key)
+        self._target = target
         self._others = [name for name in open_source(self._source).splits if name != self._split]
 
     def pools(self, feature: str, num_images: int, num_public: int) -> tuple[Pool, Pool]:

@@ -30,7 +30,7 @@ def collect(row: Row, results: Mapping[Part, Result], failures: Mapping[Part, st
       workshop: where pictures are kept.
     """
     trained = [results[part] for part in row.trainings if part in results]
-    details = {TRAINING: _means(trained)} if trained else {}
+    details = {TRAINING: {**_means(trained), "networks": float(len(trained))}} if trained else {}
     details |= {kind: results[part] for kind, part in row.attacks.items() if part in results}
     risks: dict[str, Interval] = {}
     if Attacking.work in details:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import collections
-import re
 from collections.abc import Iterable, Sequence
 
 from tfdeid.compare.figures import Comparison, MethodFigures
 
 LABELLED = 24
 """Of more methods than these, only those are labelled that none beats, the mosaics, and the recommended one."""
+# Options that go without saying.
+_SIZES = ("input_size", "cells", "sigma")
 
 
 def short_names(methods: Iterable[MethodFigures]) -> dict[str, str]:
@@ -52,10 +53,7 @@ def has_both(method: MethodFigures, risk: str) -> bool:
 def _short_name(method: MethodFigures) -> str:
     scheme, _, options = method.name.partition(":")
     words = ["mosaic" if method.is_mosaic else scheme]
-    for number, option in enumerate(filter(None, options.split(","))):
+    for option in filter(None, options.split(",")):
         name, _, value = option.partition("=")
-        if value == "true":
-            words.append(name)
-        else:
-            words.append(value if number == 0 and re.fullmatch(r"[\d.]+", value) else option)
+        words.append(value if name in _SIZES else name if value == "true" else option)
     return " ".join(words)

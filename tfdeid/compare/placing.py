@@ -1,55 +1,40 @@
-"""Where the labels of a plot's points go: next to their points, over nothing else, and the same each time."""
+"""Where the labels of a plot's points go: next to their points, over nothing else, and the same each time.
+
+All lengths are in points of print, 1/72 of an inch, y upwards. A box is float[4], its left, lower, right and upper side, and a
+line float[4], both ends; a candidate is a place where a label could stand if it were the only one.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
+Floats = npt.NDArray[np.float64]
 Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+Line = tuple[float, float, float, float]
 
-# Points of print between a mark's centre and its label, in the order in which they are tried. From the third on, a line
-# leads to it.
+# Between a mark's centre and its label. From the third on, a line leads to it.
 _DISTANCES = (6.0, 9.0, 15.0, 22.0, 30.0, 40.0, 52.0, 66.0, 82.0, 100.0, 120.0)
-_NEAR, _NOT_FAR = 2, 6
+_NEAR = 2
 _DEGREES = (0, 180, 45, 315, 135, 225, 90, 270, 22, 338, 158, 202, 67, 293, 113, 247)
 # Apart, upright and level lines come last: they could be taken for error bars.
 _DEGREES_APART = (22, 338, 158, 202, 45, 315, 135, 225, 67, 293, 113, 247, 11, 349, 169, 191, 90, 270, 0, 180)
 # What is kept free around a label.
 _GAP = 1.0
-# Steps at which a line is looked at.
-_STEPS = np.linspace(0, 1, 40)[:, None]
-_ROUNDS = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class Box:
-    """A rectangle, y upwards. All lengths are in points of print, 1/72 of an inch."""
-
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-
-    def overlaps(self, other: Box) -> bool:
-        return self.x0 < other.x1 and other.x0 < self.x1 and self.y0 < other.y1 and other.y0 < self.y1
-
-    def within(self, other: Box) -> bool:
-        return other.x0 <= self.x0 and self.x1 <= other.x1 and other.y0 <= self.y0 and self.y1 <= other.y1
-
-    def holds(self, points: np.ndarray) -> bool:
-        """Tells whether any of float[n, 2] lies inside."""
-        x, y = points.T
-        return bool(((self.x0 < x) & (x < self.x1) & (self.y0 < y) & (y < self.y1)).any())
-
-    def grown(self, by: float) -> Box:
-        return Box(self.x0 - by, self.y0 - by, self.x1 + by, self.y1 + by)
-
-
-Line = tuple[Point, Point]
+# Half the width of a point's own mark.
+_OWN = 4.0
+# To cover a line is as bad as to stand so many distances further off.
+_COVERS = 6
+# Candidates of each label that are looked at, the best ones, and labels that may give way to one.
+_MOST, _WAY = 90, 4
+_PASSES = 4
+# How often it is tried, where some have no place, and by how many distances places are then moved in their order.
+_STARTS, _NOISE = 16, 6.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,13 +50,22 @@ class Placed:
     line: Line | None
 
 
+@dataclasses.dataclass
+class _Candidates:
+    """The candidates of all labels: of which label, how bad, boxes, and lines (NaN where there is none)."""
+
+    label: npt.NDArray[np.int64]
+    cost: Floats
+    box: Floats
+    line: Floats
+
+
 def place(
     points: Sequence[Point], sizes: Sequence[tuple[float, float]], bounds: Box, boxes: Sequence[Box], lines: Sequence[Line]
 ) -> list[Placed | None]:
     """Returns a place for each label, None where there is none.
 
-    Labels that find room next to their point have it first; others stand apart, with a line that passes through no label and
-    no mark. What finds none chooses first in the next round. What has no room clear of `lines` may cover some.
+    The nearest places are given first. Then what has none gets one if others can give way to it, and what can come nearer does.
 
     Args:
       points: what is labelled.
@@ -80,94 +74,128 @@ def place(
       boxes: what no label and no line to one may cover: marks of points and texts that are there already.
       lines: what no label should cover, such as error bars.
     """
-    labels = list(zip(points, sizes, strict=True))
-
-    @functools.cache
-    def places(index: int, clear: bool) -> list[list[Placed]]:
-        return _places(*labels[index], bounds, boxes, lines if clear else ())
-
-    first: list[int] = []
-    best: list[Placed | None] = []
-    for _ in range(_ROUNDS):
-        placed: list[Placed | None] = [None] * len(labels)
-        # What lies not far, and clear of lines, is best; then what is near, though it covers a line.
-        for clear, rings in ((True, _NOT_FAR), (False, len(_DISTANCES))):
-            order = [(ring, index) for index in first for ring in range(rings)]
-            order += [(ring, index) for ring in range(rings) for index in range(len(labels)) if index not in first]
-            for ring, index in order:
-                if placed[index] is None:
-                    others = [one for one in placed if one]
-                    placed[index] = next((one for one in places(index, clear)[ring] if _is_free(one, others)), None)
-        if not best or placed.count(None) < best.count(None):
-            best = placed
-        without = [index for index, one in enumerate(placed) if one is None and index not in first]
-        if not without:
+    marks, bars = (np.array(list(given), dtype=np.float64).reshape(-1, 4) for given in (boxes, lines))
+    found = [_candidates(*label, bounds, marks, bars) for label in zip(points, sizes, strict=True)]
+    all_of = _Candidates(
+        np.repeat(np.arange(len(found)), [len(one.cost) for one in found]),
+        *(np.concatenate([empty, *(getattr(one, name) for one in found)]) for name, empty in _EMPTY.items()),
+    )
+    conflicts, draw = _conflicts(all_of), np.random.default_rng(0)
+    chosen: list[int] = []
+    for start in range(_STARTS):
+        # Other orders may find room for more.
+        order = np.lexsort((all_of.label, all_of.cost + draw.uniform(0, _NOISE, len(all_of.cost)) * (start > 0)))
+        tried = _choose(all_of, order, conflicts, len(points))
+        if not chosen or tried.count(-1) < chosen.count(-1):
+            chosen = tried
+        if -1 not in chosen:
             break
-        first += without
-    return best
+    return [None if which < 0 else _placed(all_of, which) for which in chosen]
 
 
-def _places(
-    point: Point, size: tuple[float, float], bounds: Box, boxes: Sequence[Box], lines: Sequence[Line]
-) -> list[list[Placed]]:
-    """Returns for each distance where a label could stand if it were the only one."""
-    corners = np.array([dataclasses.astuple(box) for box in boxes]).reshape(-1, 4)
-    passed = np.concatenate([np.zeros((0, 2)), *(_steps(line) for line in lines)])
-    # A mark that covers the point itself can't keep lines away from it.
-    around = (corners[:, :2] < np.add(point, 1)).all(1) & (corners[:, 2:] > np.subtract(point, 1)).all(1)
+_EMPTY = {"cost": np.zeros(0), "box": np.zeros((0, 4)), "line": np.zeros((0, 4))}
 
-    def can_stand(tried: Placed) -> bool:
-        box = tried.box.grown(_GAP)
-        covered = (corners[:, :2] < (box.x1, box.y1)).all(1) & (corners[:, 2:] > (box.x0, box.y0)).all(1)
-        if not tried.box.within(bounds) or covered.any() or box.holds(passed):
-            return False
-        if tried.line is None:
-            return True
-        steps = _steps(tried.line)[:, None]
-        return not ((corners[~around, :2] < steps) & (steps < corners[~around, 2:])).all(2).any()
 
-    return [
-        [tried for tried in _candidates(point, size, distance, apart=ring >= _NEAR) if can_stand(tried)]
+def _placed(candidates: _Candidates, which: int) -> Placed:
+    box, line = candidates.box[which].tolist(), candidates.line[which].tolist()
+    return Placed(tuple(box), None if math.isnan(line[0]) else tuple(line))
+
+
+def _candidates(point: Point, size: tuple[float, float], bounds: Box, marks: Floats, bars: Floats) -> _Candidates:
+    """Returns where one label can stand, the best places first."""
+    tried = [
+        (ring, *_at(point, size, distance, degrees, ring >= _NEAR))
         for ring, distance in enumerate(_DISTANCES)
+        for degrees in (_DEGREES_APART if ring >= _NEAR else _DEGREES)
     ]
+    ring, box, line = (np.array(values, dtype=np.float64) for values in zip(*tried))
+    # Marks that overlap the point's own can't keep lines away from it.
+    near = np.array([[*np.subtract(point, _OWN), *np.add(point, _OWN)]])
+    around = _overlap(marks, near)[:, 0]
+    within = (box[:, :2] >= bounds[:2]).all(1) & (box[:, 2:] <= bounds[2:]).all(1)
+    stands = within & ~_overlap(_grown(box), marks).any(1) & ~_cross(line, marks[~around]).any(1)
+    cost = ring + _COVERS * _cross(bars, _grown(box)).any(0)
+    order = np.argsort(np.where(stands, cost, np.inf), kind="stable")[: min(_MOST, int(stands.sum()))]
+    return _Candidates(np.zeros(len(order), np.int64), cost[order], box[order], line[order])
 
 
-def _steps(line: Line) -> np.ndarray:
-    """Returns points of a line, float[40, 2]."""
-    return np.array(line[0]) + _STEPS * np.subtract(line[1], line[0])
+def _at(point: Point, size: tuple[float, float], distance: float, degrees: int, apart: bool) -> tuple[Box, Line]:
+    """Returns the box whose nearest side or corner lies in a direction, and the line to it."""
+    right, up = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    x0 = point[0] + distance * right - size[0] * (0 if right > 0.3 else 1 if right < -0.3 else 0.5)
+    y0 = point[1] + distance * up - size[1] * (0 if up > 0.3 else 1 if up < -0.3 else 0.5)
+    x1, y1 = x0 + size[0], y0 + size[1]
+    end = min(max(point[0], x0), x1), min(max(point[1], y0), y1)
+    return (x0, y0, x1, y1), ((*point, *end) if apart else (math.nan,) * 4)
 
 
-def _candidates(point: Point, size: tuple[float, float], distance: float, apart: bool) -> Iterator[Placed]:
-    width, height = size
-    for degrees in _DEGREES_APART if apart else _DEGREES:
-        right, up = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-        x, y = point[0] + distance * right, point[1] + distance * up
-        # The label's nearest side or corner lies there.
-        x0 = x - width * (0 if right > 0.3 else 1 if right < -0.3 else 0.5)
-        y0 = y - height * (0 if up > 0.3 else 1 if up < -0.3 else 0.5)
-        box = Box(x0, y0, x0 + width, y0 + height)
-        end = min(max(point[0], box.x0), box.x1), min(max(point[1], box.y0), box.y1)
-        yield Placed(box, (point, end) if apart else None)
+def _choose(candidates: _Candidates, order: npt.NDArray[np.int64], conflicts: npt.NDArray[np.bool_], labels: int) -> list[int]:
+    """Returns the candidate that each label gets, -1 for none, when they are given away in an order."""
+    own = [np.flatnonzero(candidates.label == label) for label in range(labels)]
+    chosen = np.full(labels, -1)
+
+    def free(tried: Iterable[int]) -> int:
+        taken = chosen[chosen >= 0]
+        return next((one for one in tried if not conflicts[one, taken].any()), -1)
+
+    for one in order:
+        if chosen[candidates.label[one]] < 0 and free([one]) >= 0:
+            chosen[candidates.label[one]] = one
+    for _ in range(_PASSES):
+        before = chosen.copy()
+        for label in range(labels):
+            if chosen[label] >= 0:
+                old, chosen[label] = chosen[label], -1
+                nearer = free(own[label])
+                chosen[label] = old if nearer < 0 else nearer
+                continue
+            for one in own[label]:
+                kept, way = chosen.copy(), [other for other in np.flatnonzero(chosen >= 0) if conflicts[one, chosen[other]]]
+                chosen[label], chosen[way] = one, -1
+                for other in way[: _WAY + 1]:
+                    chosen[other] = free(own[other])
+                if len(way) <= _WAY and (chosen[way] >= 0).all():
+                    break
+                chosen[:] = kept
+        if (chosen == before).all():
+            break
+    return chosen.tolist()
 
 
-def _is_free(tried: Placed, others: Sequence[Placed]) -> bool:
-    """Tells whether neither a label nor its line meets another's."""
-    box = tried.box.grown(_GAP)
-    for other in others:
-        if box.overlaps(other.box) or (other.line is not None and box.holds(_steps(other.line))):
-            return False
-        if tried.line is not None and other.box.holds(_steps(tried.line)):
-            return False
-        if tried.line is not None and other.line is not None and _meet(tried.line, other.line):
-            return False
-    return True
+def _conflicts(candidates: _Candidates) -> npt.NDArray[np.bool_]:
+    """Returns bool[n, n]: which candidates of different labels can't both be."""
+    box, line = _grown(candidates.box), candidates.line
+    covered = _cross(line, box)
+    meet = _overlap(box, candidates.box) | covered | covered.T | _meet(line)
+    return np.asarray(meet & (candidates.label[:, None] != candidates.label))
 
 
-def _meet(one: Line, other: Line) -> bool:
-    """Tells whether two lines cross."""
+def _grown(boxes: Floats) -> Floats:
+    return boxes + np.array([-_GAP, -_GAP, _GAP, _GAP])
 
-    def side(line: Line, point: Point) -> float:
-        (x0, y0), (x1, y1) = line
-        return (x1 - x0) * (point[1] - y0) - (y1 - y0) * (point[0] - x0)
 
-    return all(side(a, b[0]) * side(a, b[1]) < 0 for a, b in ((one, other), (other, one)))
+def _overlap(boxes: Floats, others: Floats) -> npt.NDArray[np.bool_]:
+    """Returns bool[n, m]: which of n boxes overlap which of m others."""
+    return np.all((boxes[:, None, :2] < others[:, 2:]) & (others[:, :2] < boxes[:, None, 2:]), axis=2)
+
+
+def _cross(lines: Floats, boxes: Floats) -> npt.NDArray[np.bool_]:
+    """Returns bool[n, m]: which of n lines pass through which of m boxes; a line that is none passes through no box."""
+    start, along = lines[:, None, :2], lines[:, None, 2:] - lines[:, None, :2]
+    along = np.where(along == 0, 1e-9, along)
+    ends = (boxes[:, :2] - start) / along, (boxes[:, 2:] - start) / along
+    enters, leaves = np.minimum(*ends).max(2), np.maximum(*ends).min(2)
+    passes: npt.NDArray[np.bool_] = np.asarray(np.maximum(enters, 0) < np.minimum(leaves, 1))
+    return passes
+
+
+def _meet(lines: Floats) -> npt.NDArray[np.bool_]:
+    """Returns bool[n, n]: which lines cross each other."""
+    start, end = lines[:, :2], lines[:, 2:]
+
+    def side(ends: Floats) -> Floats:
+        along, away = end - start, ends - start[:, None]
+        return along[:, None, 0] * away[..., 1] - along[:, None, 1] * away[..., 0]
+
+    apart = side(np.broadcast_to(start, (len(lines), *start.shape))) * side(np.broadcast_to(end, (len(lines), *end.shape))) < 0
+    return np.asarray(apart & apart.T)

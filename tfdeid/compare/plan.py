@@ -12,6 +12,9 @@ from tfdeid.experiments.scale import Scale, augmentation
 from tfdeid.experiments.workshop import Workshop
 from tfdeid.reference import SOURCE
 
+# Seeds that are looked for among what is kept.
+_MOST_SEEDS = 10
+
 
 @dataclasses.dataclass(frozen=True)
 class Question:
@@ -22,7 +25,7 @@ class Question:
       scale: how much is run.
       identity, text, sensitive: features of the source that say who it is, what is written and what is sensitive; None for not
         asked.
-      seeds: networks trained for each method.
+      seeds: networks trained for each method, at least: those that are kept of further seeds count too.
     """
 
     dataset: str
@@ -67,16 +70,18 @@ def plan(question: Question, methods: Sequence[Method], workshop: Workshop, untr
       DeidError: a method does not suit the images.
     """
     side = workshop.side(question.dataset)
-    return [_row(question, method, method.config(side), not untrained) for method in methods]
+    return [_row(question, method, method.config(side), workshop, not untrained) for method in methods]
 
 
-def _row(question: Question, method: Method, deid: DeidConfig, trained: bool) -> Row:
+def _row(question: Question, method: Method, deid: DeidConfig, workshop: Workshop, trained: bool) -> Row:
     scale, dataset = question.scale, question.dataset
     small = dataclasses.replace(deid, output_size=scale.trained_size(deid))
-    trainings = tuple(
+    networks = [
         Training(small, seed, augmentation(deid), recipe=scale.recipe, dataset=dataset)
-        for seed in range(question.seeds if trained else 0)
-    )
+        for seed in range(max(question.seeds, _MOST_SEEDS) if trained else 0)
+    ]
+    # What further seeds came to counts where it is there: of the methods that matter, more are easily trained.
+    trainings = tuple(network for network in networks if network.seed < question.seeds or network.is_kept(workshop))
     parts: list[Part] = [Attacking(deid, scale.attacked, scale.public, SOURCE, pictures=True, dataset=dataset)]
     if question.identity:
         parts.append(Identifying(deid, question.identity, scale.identified, dataset=dataset))

@@ -253,25 +253,26 @@ def _label(axes: Axes, axis: Axis, comparison: Comparison, texts: Sequence[Text]
     ]
     places = dict(zip((method.name for method in points), _on_paper(axes, [_pair(method, axis) for method in points])))
     boxes = [_box(text.get_window_extent()) for text in written]
-    marks = [Box(*places[method.name], *places[method.name]).grown(_radius(method, comparison)) for method in labelled]
+    marks = [_mark(places[method.name], method.name == comparison.recommended) for method in labelled]
     marks += [_box(text.get_window_extent()) for text in texts]
-    lines: list[Line] = [(places[method.name], places[method.name]) for method in points if method not in labelled]
+    lines: list[Line] = [(*places[method.name], *places[method.name]) for method in points if method not in labelled]
     lines += _lines(axes, labelled, axis, comparison)
-    sizes = [(box.x1 - box.x0, box.y1 - box.y0) for box in boxes]
+    sizes = [(x1 - x0, y1 - y0) for x0, y0, x1, y1 in boxes]
     found = place([places[method.name] for method in labelled], sizes, _box(axes.bbox), marks, lines)
     for method, text, at in zip(labelled, written, found):
         if at is None:
             text.remove()
             continue
         x, y = places[method.name]
-        text.set_position((at.box.x0 - x, at.box.y0 - y))
+        text.set_position((at.box[0] - x, at.box[1] - y))
         if at.line is not None:
-            ends = axes.transData.inverted().transform(np.array(at.line) * _DPI / 72)
+            ends = axes.transData.inverted().transform(np.reshape(at.line, (2, 2)) * _DPI / 72)
             axes.plot(*ends.T, color=_GRAY, lw=0.6, zorder=3, scalex=False, scaley=False)
 
 
-def _radius(method: MethodFigures, comparison: Comparison) -> float:
-    return _RING if method.name == comparison.recommended else _MARK
+def _mark(at: Point, is_recommended: bool) -> Box:
+    by = _RING if is_recommended else _MARK
+    return at[0] - by, at[1] - by, at[0] + by, at[1] + by
 
 
 def _pair(method: MethodFigures, axis: Axis) -> tuple[float, float]:
@@ -316,7 +317,7 @@ def _lines(axes: Axes, points: Sequence[MethodFigures], axis: Axis, comparison: 
         if plain.is_plain and plain.accuracy is not None:
             lines.append(((left, plain.accuracy.value), (right, plain.accuracy.value)))
     ends = _on_paper(axes, [end for line in lines for end in line])
-    return list(zip(ends[::2], ends[1::2]))
+    return [(*start, *end) for start, end in zip(ends[::2], ends[1::2])]
 
 
 def _on_paper(axes: Axes, pairs: Sequence[tuple[float, float]]) -> list[Point]:
@@ -325,7 +326,8 @@ def _on_paper(axes: Axes, pairs: Sequence[tuple[float, float]]) -> list[Point]:
 
 
 def _box(extent: BboxBase) -> Box:
-    return Box(*(np.array([extent.x0, extent.y0, extent.x1, extent.y1]) * 72 / _DPI))
+    x0, y0, x1, y1 = np.array([extent.x0, extent.y0, extent.x1, extent.y1]) * 72 / _DPI
+    return x0, y0, x1, y1
 
 
 def _draw_list(axes: Axes, axis: Axis, comparison: Comparison) -> list[Text]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 import types
+from importlib.metadata import EntryPoints
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def stores(monkeypatch):
     monkeypatch.setitem(sys.modules, module.__name__, module)
     lines = "[tfdeid.sources]\ndisks = stores_of_tests:Disks\nstripes = stores_of_tests:Stripes\n"
     entries = Distribution("drawn-images", lines).entry_points
-    monkeypatch.setattr(plugins.importlib.metadata, "entry_points", lambda group: [e for e in entries if e.group == group])
+    monkeypatch.setattr(plugins.importlib.metadata, "entry_points", EntryPoints(entries).select)
     monkeypatch.delitem(SOURCES.__dict__, "_others", raising=False)
     yield
     SOURCES.__dict__.pop("_others", None)
@@ -125,7 +126,7 @@ def test_a_store_with_labels_is_chosen_from_like_ours(stores):
 
 def test_a_store_that_can_do_nothing_is_one_warning(monkeypatch):
     entries = Distribution("broken", "[tfdeid.sources]\nempty = tests.data.sources.test_registry:Empty\n").entry_points
-    monkeypatch.setattr(plugins.importlib.metadata, "entry_points", lambda group: [e for e in entries if e.group == group])
+    monkeypatch.setattr(plugins.importlib.metadata, "entry_points", EntryPoints(entries).select)
     monkeypatch.delitem(SOURCES.__dict__, "_others", raising=False)
     with pytest.warns(DeidWarning, match="lacks read, sizes"):
         assert store_class("lfw_subset")[0] is LfwSubset

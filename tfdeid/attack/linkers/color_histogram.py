@@ -10,8 +10,14 @@ from scipy import ndimage
 from tfdeid.attack.base import Image, Linker, Scores, View
 from tfdeid.attack.comparing import Feature, cosines, keyless, of_each, without_slivers
 from tfdeid.deidentifier import DeidConfig
+from tfdeid.schemes.block_permute import BlockPermute
+from tfdeid.schemes.blur import Blur
+from tfdeid.schemes.etc import Etc
 from tfdeid.schemes.negative_positive import NegativePositive
+from tfdeid.schemes.pixelate import Pixelate
 
+# Schemes that leave colours, or do to originals what they do to records; and those that leave them but for negatives.
+_KEEPING, _NEGATING = (BlockPermute, Blur, Pixelate), (NegativePositive, Etc)
 _BINS, _GRAY_BINS = 8, 32
 
 
@@ -22,11 +28,11 @@ class ColorHistogram(Linker):
     about = "compares how much of each colour there is"
 
     def suits(self, config: DeidConfig) -> bool:
-        return config.scheme_class.traces or issubclass(config.scheme_class, NegativePositive)
+        return config.scheme_class.traces or issubclass(config.scheme_class, (*_KEEPING, *_NEGATING))
 
     def __call__(self, view: View, candidates: Sequence[Image]) -> Scores:
         records, originals = without_slivers(view), keyless(view.config, candidates)
-        if issubclass(view.config.scheme_class, NegativePositive):
+        if issubclass(view.config.scheme_class, _NEGATING):
             records, originals = of_each(_unordered, records), of_each(_unordered, originals)
         # The root makes the cosine Bhattacharyya's coefficient.
         return cosines(np.sqrt(of_each(_histogram, records)), np.sqrt(of_each(_histogram, originals)))
