@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfdeid.attack.identity import face_network
 from tfdeid.attack.identity.base import Embeddings, Form, Image, Recognizer, TrainingView
 from tfdeid.attack.identity.recognizers.dlib_faces import face_vectors
 from tfdeid.attack.identity.recognizers.fisher import whitening
@@ -21,6 +22,7 @@ class Adapted(Recognizer):
     about = "takes out of the same vectors what the scheme adds, as learned from records of other people under keys of its own"
 
     def fit(self, view: TrainingView) -> None:
+        face_network.weights_file()
         rows = {form: face_vectors(images).astype(np.float64) for form, images in view.images.items()}
         self._means = {form: of.mean(0) for form, of in rows.items()}
         self._whitening = whitening(rows, view.people, _SHRINKAGE)
