@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
@@ -36,6 +36,8 @@ def a_method(draw):
     return Method(scheme, tuple((name, draw(VALUES[type(usual[name])])) for name in names))
 
 
+# Time says nothing here: machines are busy.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(a_method(), min_size=1, max_size=5, unique=True))
 def test_what_is_written_is_read_again(methods):
     assert parse_methods(format_methods(methods)) == methods

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compare.made import ROWS, method
@@ -20,12 +20,14 @@ def besides(accuracy, *risks):
     return beside(method("structural", accuracy, *risks), MOSAICS)
 
 
+@settings(deadline=None)
 @given(PERCENT, PERCENT)
 def test_more_accuracy_needs_more_cells(a, b):
     low, high = sorted((a, b))
     assert 8 <= MOSAICS.cells_of(low) <= MOSAICS.cells_of(high) <= 20
 
 
+@settings(deadline=None)
 @given(st.lists(PERCENT, min_size=2, max_size=6), PERCENT)
 def test_mosaics_rise_whatever_was_measured(accuracies, asked):
     mosaics = mosaics_of([method(f"pixelate:cells={4 * k + 4}", value, 5.0) for k, value in enumerate(accuracies)])
@@ -96,6 +98,7 @@ def test_without_accuracies_mosaics_of_equal_linkage_stand_beside():
     assert found.verdict.startswith("worse than a mosaic of equal linkage (reidentified), and hides more")
 
 
+@settings(deadline=None)
 @given(PERCENT, PERCENT, st.floats(0, 20))
 def test_a_risk_of_the_interval_covers_that_of_every_size_in_it(accuracy, risk, width):
     low, high = (MOSAICS.cells_of(accuracy + sign * width) for sign in (-1, 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfdeid import DeidConfig
@@ -16,6 +16,7 @@ def test_the_whole_of_cifar10_is_trained_as_it_says():
     assert PAPER.recipe is None and PAPER.is_whole
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2_000_000), st.sampled_from([QUICK, STANDARD]))
 def test_a_small_dataset_makes_enough_steps(number, scale):
     epochs, batch = scale.recipe.steps(number)
