@@ -54,7 +54,7 @@ class Recipe:
 _RESNET = (
     "--model=resnet9",
     "--optimizer=sgd",
-    "--weight_decay=5e-4",
+    "--weight_decay=5e-3",
     "--label_smoothing=0.1",
     "--rotation=0",
     "--shift=0.125",
