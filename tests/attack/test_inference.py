@@ -48,7 +48,7 @@ def test_of_records_that_are_all_alike_the_most_frequent_value_is_named():
         values = ["left"] * left + ["right"] * right
         return Pool([np.zeros((16, 16, 3), np.uint8)] * len(values), pool_of(values, seed).ids, values, "side")
 
-    found = infer(alike(30, 10, 3), alike(45, 15, 2), DeidConfig("plain", 16, 32), None, num_steps=30, num_keys=2)
+    found = infer(alike(30, 10, 3), alike(45, 15, 2), DeidConfig("plain", 16, 32), None, num_keys=2)
     result = found.result()
     assert result["inferred"] == result["inferred_plain"] == result["inferred_chance"] == 75
     assert result["inferred_balanced"] == result["inferred_balanced_chance"] == 50

@@ -29,6 +29,8 @@ from tfdeid.parallel import parallel_map
 PLAIN, RECORDS, CLEANED = "plain images", "records", "cleaned records"
 _LEAST = 10
 """Images of a value that an attacker needs, and records that it is tried on."""
+# Until the running means of batch normalisation are those of the images.
+_LEAST_STEPS = 120
 _Z_95 = 1.96
 _NUM_KEYS = 100
 
@@ -182,7 +184,7 @@ def infer(
 
     def judged(name: str, trained_on: Image, shown: Image) -> FormFigures:
         on_step(f"inferring {pool.feature}: training a network on {name}")
-        judge = train_judge(list(trained_on), list(map(int, labels)), SIZE, seed, num_steps, mirrors=False)
+        judge = train_judge(list(trained_on), list(map(int, labels)), SIZE, seed, num_steps, False, _LEAST_STEPS)
         return _figures(name, judge(shown), right)
 
     plain = judged(PLAIN, _plain(config, own.images), _plain(config, attacked.images))

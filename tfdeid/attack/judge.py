@@ -27,6 +27,7 @@ def train_judge(
     seed: int = 0,
     num_steps: int | None = None,
     mirrors: bool = True,
+    least_steps: int = 0,
 ) -> Callable[[Image], npt.NDArray[np.intp]]:
     """Trains the network `small` to tell classes of images, mirrored and moved.
 
@@ -37,6 +38,7 @@ def train_judge(
       seed: of the network and the order of images.
       num_steps: steps of 64 images; None for 900, which take about a minute and a half on two cores, fewer for few images.
       mirrors: whether a mirror image is of the same class.
+      least_steps: fewer are not taken where `num_steps` is None, however few images there are.
 
     Returns:
       A function from uint8[M, S, S, C] to the likeliest classes, intp[M].
@@ -51,7 +53,7 @@ def train_judge(
     def sized(several: Sequence[Image]) -> Image:
         return np.stack(parallel_map(lambda image: resize(image, size), several))
 
-    num_steps = num_steps or steps(_STEPS, len(images), _BATCH_SIZE)
+    num_steps = num_steps or max(least_steps, steps(_STEPS, len(images), _BATCH_SIZE))
     plain, classes = sized(images), np.asarray(labels, np.int64)
     keras.utils.set_random_seed(seed)
     network = make_model(SMALL, size, plain.shape[3], int(classes.max()) + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -57,21 +58,15 @@ def read_text(
     Raises:
       DeidError: no image has a text, there are too few public images to invert, or what reads is not installed.
     """
-    texts = [normalised(value) for value in pool.values]
-    known = [number for number, text in enumerate(texts) if text]
-    if not known:
-        raise DeidError(
-            f"{pool.feature!r} must hold what is written in the images; none of {len(texts):,} has letters or digits."
-        )
+    chosen = _with_text(pool)
     if inverts and len(public) < _LEAST_PUBLIC:
         raise DeidError(f"to invert records takes at least {_LEAST_PUBLIC} public images, there were {len(public)}.")
-    chosen, size = pool.taking(known), config.output_size
+    size = config.output_size
     aspect = float(np.median([image.shape[1] / image.shape[0] for image in chosen.images]))
-    judge = _Judge(reader or Reader(aspect), [texts[number] for number in known], seed, on_step)
+    judge = _Judge(reader or Reader(aspect), chosen.values, seed, on_step)
     prepared = parallel_map(Deidentifier(config.with_scheme("plain", input_size=size)), chosen.images)
-    on_step(
-        f"{len(known):,} texts to read: roughly {max(1, round(len(known) * _MINUTES))} min on two cores for each form of them"
-    )
+    minutes = max(1, round(len(chosen.values) * _MINUTES))
+    on_step(f"{len(chosen.values):,} texts to read: roughly {minutes} min on two cores for each form of them")
     plain, _ = judge("plain images", prepared)
     records = np.stack(parallel_map(Deidentifier(config, key), chosen.images, chosen.ids))
     prepare = Deidentifier(config.with_scheme("plain")).prepare
@@ -82,14 +77,25 @@ def read_text(
     read = next(lines for figures, lines in judgements if figures is best)
     return Reading(
         feature=pool.feature,
-        images=len(known),
-        left_out=len(texts) - len(known),
+        images=len(chosen.values),
+        left_out=len(pool.values) - len(chosen.values),
         plain=plain,
         forms=[figures for figures, _ in judgements],
         mosaics={cells: _mosaic(config, cells, chosen.images, judge) for cells in mosaics if 2 <= cells <= size},
         failed=failed,
         examples=list(zip(judge.texts, read, strict=True))[:_SHOWN],
     )
+
+
+def _with_text(pool: Pool) -> Pool:
+    """Returns the images in which something is written, with the texts normalised."""
+    texts = [normalised(value) for value in pool.values]
+    known = [number for number, text in enumerate(texts) if text]
+    if not known:
+        raise DeidError(
+            f"{pool.feature!r} must hold what is written in the images; none of {len(texts):,} has letters or digits."
+        )
+    return dataclasses.replace(pool, values=texts).taking(known)
 
 
 class _Judge:
