@@ -11,7 +11,7 @@ from tfdeid.experiments.parts.base import Part, Result
 from tfdeid.experiments.progress import saying
 from tfdeid.experiments.workshop import Workshop
 
-# On two cores, from runs of our own.
+# On two cores, roughly.
 _HOURS_AN_IMAGE = 4.0 / 60 / 1_000
 
 

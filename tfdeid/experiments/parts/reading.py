@@ -10,7 +10,7 @@ from tfdeid.experiments.parts.base import Part, Result
 from tfdeid.experiments.progress import saying
 from tfdeid.experiments.workshop import Workshop
 
-# On two cores, from runs of our own.
+# On two cores, roughly.
 _HOURS_AN_IMAGE, _HOURS_A_PUBLIC = 3.0 / 3600, 2.0 / 60 / 3_500
 # Images that attackers learn from.
 _LEAST = 20
