@@ -56,7 +56,7 @@ setup(
     extras_require={
         "cairo": ["cairocffi>=1.6"],  # the painter that is bit-equal to cairosvg; needs Debian's libcairo2
         # The reader of texts: PP-OCRv4, whose models lie in its wheel.
-        "ocr": ["rapidocr-onnxruntime>=1.4"],
+        "ocr": ["rapidocr-onnxruntime>=1.4; python_version < '3.13'"],
         # The face recogniser of re-identification: the weights, and what finds faces and their landmarks.
         "faces": ["face_recognition_models>=0.3", "dlib-bin>=19.24"],
         "gcp": ["apache-beam[gcp]", "google-cloud-secret-manager"],  # Dataflow, gs:// paths, keys in Secret Manager
@@ -70,7 +70,7 @@ setup(
             "scikit-learn>=1.4",  # what figures of classifiers, identification and verification are checked against
             "selenium>=4.20",  # drives a browser, in which pages of reports are looked at
             "face_recognition_models>=0.3",  # the extra faces
-            "rapidocr-onnxruntime>=1.4",  # the extra ocr
+            "rapidocr-onnxruntime>=1.4; python_version < '3.13'",  # the extra ocr
             "dlib-bin>=19.24",  # the extra faces; what the face recogniser's vectors are checked against
             "cairocffi>=1.6",  # the cairo backend
             "cairosvg>=2.7",  # what painting is checked against
