@@ -13,6 +13,8 @@ import time
 
 import pytest
 
+from tests.pipeline.content import content
+
 pytest.importorskip("distributed")
 
 _RUNNER = "apache_beam.runners.dask.dask_runner.DaskRunner"
@@ -75,17 +77,13 @@ def launch(address: str, key_path: pathlib.Path, folder: pathlib.Path) -> subpro
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def shards(folder: pathlib.Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((folder / FOLDER).glob("*.tfrecord-*"))}
-
-
 @pytest.fixture
 def local(tmp_path, key_path) -> dict[str, bytes]:
     """Returns the shards that Beam's local runner writes."""
     from beam.deid import run
 
     assert run(["--runner=FnApiRunner", f"--key={key_path}", f"--output_dir={tmp_path / 'local'}", *OPTIONS]) == 0
-    return shards(tmp_path / "local")
+    return content(tmp_path / "local" / FOLDER)
 
 
 def test_two_workers_write_what_one_process_writes(cluster, tmp_path, key_path, local):
@@ -93,7 +91,7 @@ def test_two_workers_write_what_one_process_writes(cluster, tmp_path, key_path, 
     said, _ = (process := launch(address, key_path, tmp_path / "out")).communicate(timeout=240)
     assert process.returncode == 0, said
     assert "read 200 = written 200 + failed 0" in said
-    assert shards(tmp_path / "out") == local
+    assert content(tmp_path / "out" / FOLDER) == local
     written = {tuple(line.split()) for line in shard_log.read_text().splitlines()}  # Dask loads the hook more than once.
     assert {int(pid) for pid, _ in written} == {worker.pid for worker in workers} and len(written) == 12
 
@@ -107,6 +105,6 @@ def test_a_worker_that_is_killed_costs_its_shard_and_no_more(cluster, tmp_path, 
     workers[0].send_signal(signal.SIGKILL)
     said, _ = process.communicate(timeout=240)
     assert process.returncode == 0, said
-    assert shards(tmp_path / "out") == local
+    assert content(tmp_path / "out" / FOLDER) == local
     with contextlib.suppress(FileNotFoundError):
         assert not list((tmp_path / "out" / FOLDER).glob("*incomplete*"))

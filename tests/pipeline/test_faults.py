@@ -16,11 +16,10 @@ import sys
 import time
 
 import pytest
-import tensorflow as tf
 
+from tests.pipeline.content import Record, content
 from tfdeid import DeidError
 from tfdeid.data.load import load
-from tfdeid.image import decode_image
 
 FOLDER = pathlib.Path("lfw_subset_deid/structural_24_32/1.0.0")
 OPTIONS = ("--input_size=24", "--output_size=32", "--num_shards=5")
@@ -90,31 +89,13 @@ def worker_processes(launcher: subprocess.Popen) -> list[int]:
     ]
 
 
-def content(folder: pathlib.Path) -> list[tuple[bytes, list[int], bytes]]:
-    """Returns id, label and pixels of all records in the order of the shards.
-
-    Not the records' bytes: now and then, for one image of many thousands, ISA-L packs the same pixels into other bytes.
-    """
-    files = sorted(path for path in (folder / FOLDER).iterdir() if ".tfrecord-" in path.name)
-    records = [record for path in files for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator()]
-    features = [tf.train.Example.FromString(record).features.feature for record in records]
-    return [
-        (
-            feature["id"].bytes_list.value[0],
-            list(feature["label"].int64_list.value),
-            decode_image(feature["image"].bytes_list.value[0]).tobytes(),
-        )
-        for feature in features
-    ]
-
-
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, key_path) -> list[tuple[bytes, list[int], bytes]]:
+def undisturbed(tmp_path_factory, key_path) -> dict[str, list[Record]]:
     from beam.deid import run
 
     folder = tmp_path_factory.mktemp("undisturbed")
     assert run(["--runner=FnApiRunner", f"--key={key_path}", f"--output_dir={folder}", *OPTIONS]) == 0
-    return content(folder)
+    return content(folder / FOLDER)
 
 
 def check_not_readable(folder: pathlib.Path) -> None:
@@ -122,7 +103,7 @@ def check_not_readable(folder: pathlib.Path) -> None:
         load(FOLDER.parts[0], data_dir=folder)
 
 
-def check_resumed(start, folder: pathlib.Path, undisturbed: list[tuple[bytes, list[int], bytes]], *options: str) -> None:
+def check_resumed(start, folder: pathlib.Path, undisturbed: dict[str, list[Record]], *options: str) -> None:
     """Resumes; what was finished must not be done again, and the result must be that of a run without a fault."""
     kept = {path.name: path.stat().st_mtime_ns for path in reports(folder)}
     check_not_readable(folder)
@@ -133,7 +114,7 @@ def check_resumed(start, folder: pathlib.Path, undisturbed: list[tuple[bytes, li
         assert f"resuming: {len(kept)} of {SHARDS} shards are there already" in said
     redone = [path.name for path in reports(folder) if path.stat().st_mtime_ns != kept.get(path.name)]
     assert len(redone) == SHARDS - len(kept)
-    assert content(folder) == undisturbed
+    assert content(folder / FOLDER) == undisturbed
     assert not [path for path in folder.rglob("*incomplete*")]
 
 
@@ -167,17 +148,17 @@ def test_a_launcher_that_is_killed_and_a_clock_that_jumps(start, tmp_path, undis
 
 def test_an_overwrite_whose_launcher_is_killed(start, deid, tmp_path, undisturbed):
     assert deid(*OPTIONS[:2], "--num_shards=2") == 0
-    old = content(tmp_path / "out")
+    old = content(tmp_path / "out" / FOLDER)
     process = start("--mode=overwrite", slow=0.05)
     new = tmp_path / "out" / FOLDER.parent / ".1.0.0.new" / "_shards"
     wait_for_shards(process, new, 3)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert content(tmp_path / "out") == old
+    assert content(tmp_path / "out" / FOLDER) == old
     assert len(load(FOLDER.parts[0], split="train", data_dir=tmp_path / "out")) == 160
     code, said = finished(start("--mode=resume"))
     assert code == 0 and re.search(r"resuming: \d of 10 shards are there already", said), said
-    assert content(tmp_path / "out") == undisturbed and not new.parent.exists()
+    assert content(tmp_path / "out" / FOLDER) == undisturbed and not new.parent.exists()
 
 
 def test_a_disk_that_is_full(start, tmp_path, undisturbed):
@@ -198,7 +179,7 @@ def test_two_launches_at_once(start, tmp_path, undisturbed):
     assert code == 2 and "another process is writing" in said
     code, said = finished(first)
     assert code == 0, said
-    assert content(tmp_path / "out") == undisturbed
+    assert content(tmp_path / "out" / FOLDER) == undisturbed
 
 
 def test_an_output_folder_that_goes_away_half_way(start, tmp_path, undisturbed):
@@ -227,14 +208,14 @@ def test_reports_that_are_lost_or_damaged(start, tmp_path, undisturbed):
     one.write_text("")
     other.write_text(json.dumps({"file_name": "x"}))
     assert finished(start("--mode=resume"))[0] == 0
-    assert content(out) == undisturbed
+    assert content(out / FOLDER) == undisturbed
     # All reports lost, with nothing but shards left: they are made again, not taken for foreign files.
     for path in reports(out):
         path.unlink()
     (out / FOLDER / "_shards").rmdir()
     code, said = finished(start("--mode=resume"))
     assert code == 0, said
-    assert content(out) == undisturbed
+    assert content(out / FOLDER) == undisturbed
 
 
 def test_a_thousandth_of_the_images_corrupt(deid, tmp_path, key_path):
