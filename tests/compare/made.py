@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tfdeid.compare.figures import Against, Comparison, Interval, MethodFigures, MosaicBeside, Shown
+from tfdeid.compare.figures import Against, Comparison, Interval, MethodFigures, MosaicBeside
+from tfdeid.experiments.pictures import Picture
 from tfdeid.image import encode_png
 
 # Name, accuracy, then percent re-identified, percent linked and the best SSIM: near to what was measured on CIFAR-10 and faces.
@@ -52,7 +53,7 @@ def method(name: str, accuracy: float | None, *risks: float, **changes: Any) -> 
     return MethodFigures(name=name, **{**known, **changes})
 
 
-def shown(number: int, folder: pathlib.Path, is_worst: bool = False) -> Shown:
+def shown(number: int, folder: pathlib.Path, is_worst: bool = False) -> Picture:
     """Returns pictures that are written to a folder."""
     draw = np.random.default_rng(number)
     paths = []
@@ -60,7 +61,7 @@ def shown(number: int, folder: pathlib.Path, is_worst: bool = False) -> Shown:
         path = folder / f"{number}_{name}.png"
         path.write_bytes(encode_png(draw.integers(0, 256, (16, 16, 3), np.uint8)))
         paths.append(path)
-    return Shown(number, *paths, is_worst, 0.5)
+    return Picture(number, *paths, is_worst, 0.5)
 
 
 def beside(*pairs: Against, where: str = "12.6 cells", verdict: str = "worse than a mosaic of equal accuracy (reidentified)"):

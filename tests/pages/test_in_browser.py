@@ -15,7 +15,7 @@ from tfdeid import DeidConfig, Deidentifier, Key
 from tfdeid.attack import attack_html
 from tfdeid.attack.section import Section
 from tfdeid.compare import page
-from tfdeid.compare.figures import Shown
+from tfdeid.experiments.pictures import Picture
 from tfdeid.image import encode_png, resize, to_uint8
 
 WIDTHS = (390, 1280)
@@ -66,7 +66,7 @@ def sample(folder: pathlib.Path) -> pathlib.Path:
             paths = [folder / f"{number}_{index}_{kind}.png" for kind in range(2)]
             for path, pixels in zip(paths, (image, deid(image, str(index)))):
                 path.write_bytes(encode_png(pixels))
-            pictures.append(Shown(index, *paths, paths[1], index == 2, 0.5))
+            pictures.append(Picture(index, *paths, paths[1], index == 2, 0.5))
         methods.append(made.method(name, 90.0 - 9 * number, 80.0 - 7 * number, 100.0, 0.9, deid=config, pictures=pictures))
     return page.write(made.comparison(methods, dataset="lfw_subset", recommended=None, recommendation=""), folder)
 

@@ -87,11 +87,11 @@ class Target:
             raise DeidError(f"seed must be in [0, 2**32 - 2], seed was {self.seed}.")
 
 
-def open_case(target: Target, key: Key | None) -> Case:
-    """Draws records of a dataset and finds their originals, by the ids that only the key links to them.
+def open_target(target: Target, key: Key | None) -> tuple[Any, dict[str, Any], DeidConfig, Key, str]:
+    """Returns a dataset's TFDS builder, its metadata, what was done to make it, its key, and the split that is attacked.
 
     Raises:
-      DeidError: the dataset, the originals, the split or enough images are not there, or the key is not that of the dataset.
+      DeidError: the dataset or the split is not there, not made by this tool, or not this key's.
     """
     builder = open_builder(target.dataset, target.data_dir, (target.originals, target.originals_data_dir))
     facts = read_facts(epath.Path(builder.data_dir))
@@ -99,7 +99,16 @@ def open_case(target: Target, key: Key | None) -> Case:
         raise DeidError(f"{target.dataset} was not made by this tool: its metadata says nothing of a scheme.")
     config = DeidConfig.of_facts(facts)
     key = checked_key(target, key, config, facts)
-    split = split_of(target, builder.info.splits)
+    return builder, facts, config, key, split_of(target, builder.info.splits)
+
+
+def open_case(target: Target, key: Key | None) -> Case:
+    """Draws records of a dataset and finds their originals, by the ids that only the key links to them.
+
+    Raises:
+      DeidError: the dataset, the originals, the split or enough images are not there, or the key is not that of the dataset.
+    """
+    builder, facts, config, key, split = open_target(target, key)
     published = open_source(SourceConfig(dataset=target.dataset, data_dir=target.data_dir))
     source, origin = _open_originals(target, facts, split)
     shape = builder.info.features["image"].shape

@@ -6,13 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from etils import epath
 
 from tfdeid.attack.base import Image
-from tfdeid.attack.case import Target, checked_key, split_of
+from tfdeid.attack.case import Target, open_target
 from tfdeid.data.draw import attempting, name_of, pixels, read_examples, tell_damaged
-from tfdeid.data.load import open_builder
-from tfdeid.data.metadata import read_facts
 from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name, warn
@@ -129,13 +126,7 @@ def made_of(target: Target, key: Key | None) -> tuple[SourceConfig, DeidConfig, 
     Raises:
       DeidError: the dataset is not there, not made by this tool, or not this key's.
     """
-    builder = open_builder(target.dataset, target.data_dir, (target.originals, target.originals_data_dir))
-    facts = read_facts(epath.Path(builder.data_dir))
-    if "deid" not in facts:
-        raise DeidError(f"{target.dataset} was not made by this tool: its metadata says nothing of a scheme.")
-    config = DeidConfig.of_facts(facts)
-    key = checked_key(target, key, config, facts)
-    split = split_of(target, builder.info.splits)
+    _, facts, config, key, split = open_target(target, key)
     source = SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts)
     return source, config, key, facts.get("source_splits", {}).get(split, split)
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tfdeid.compare.figures import Interval, MethodFigures, Shown
+from tfdeid.compare.figures import Interval, MethodFigures
 from tfdeid.compare.plan import Row
 from tfdeid.experiments.parts import Attacking, Part, Result
-from tfdeid.experiments.pictures import kept_pictures
+from tfdeid.experiments.pictures import Picture, kept_pictures
 from tfdeid.experiments.workshop import Workshop
 
 _Z_95 = 1.96
@@ -106,11 +106,8 @@ def _plain(details: Mapping[str, Result]) -> dict[str, float]:
     return {**plain, "reidentified": max(ranks)} if ranks else plain
 
 
-def _pictures(row: Row, workshop: Workshop) -> list[Shown]:
+def _pictures(row: Row, workshop: Workshop) -> Sequence[Picture]:
     part = row.attacks.get(Attacking.work)
     if not isinstance(part, Attacking) or not part.is_kept(workshop):
         return []
-    return [
-        Shown(one.number, one.source, one.record, one.recovered, one.is_worst, one.similarity)
-        for one in kept_pictures(part.pictures_folder(workshop))
-    ]
+    return kept_pictures(part.pictures_folder(workshop))

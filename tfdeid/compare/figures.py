@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping, Sequence
 
 from tfdeid.deidentifier import DeidConfig
+from tfdeid.experiments.pictures import Picture
 
 PLAIN, MOSAIC = "plain", "pixelate"
 """Schemes: the ceiling, which is always among the rows, and what every other method is held to."""
@@ -105,27 +105,6 @@ RISKS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Shown:
-    """One image under a method, as square PNG files for their owner alone (0600).
-
-    Attributes:
-      number: of the image among those that were attacked: the same image under every method.
-      source: the image as it came, at the output size.
-      record: what the method makes of it.
-      recovered: what the best attacker on the method made of the record; the record itself where nobody does better.
-      is_worst: whether it is shown because the attacker came nearest here, not because the seed drew it.
-      similarity: SSIM of `recovered` to `source`.
-    """
-
-    number: int
-    source: pathlib.Path
-    record: pathlib.Path
-    recovered: pathlib.Path
-    is_worst: bool
-    similarity: float
-
-
-@dataclasses.dataclass(frozen=True)
 class Against:
     """A risk of a method beside that of the mosaic of equal accuracy.
 
@@ -185,7 +164,7 @@ class MethodFigures:
     details: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     failed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     beside: MosaicBeside | None = None
-    pictures: Sequence[Shown] = ()
+    pictures: Sequence[Picture] = ()
 
     @property
     def is_plain(self) -> bool:

@@ -10,8 +10,9 @@ from etils import epath
 
 from tfdeid import pages
 from tfdeid.compare import plot
-from tfdeid.compare.figures import ACCURACY, RISKS, Against, Axis, Comparison, Interval, MethodFigures, Shown
+from tfdeid.compare.figures import ACCURACY, RISKS, Against, Axis, Comparison, Interval, MethodFigures
 from tfdeid.compare.labels import LABELLED, unbeaten
+from tfdeid.experiments.pictures import Picture
 from tfdeid.files import write_text
 
 PRIVATE = (
@@ -197,7 +198,7 @@ def _block(method: MethodFigures, comparison: Comparison) -> dict[str, Any]:
     return {"name": method.name, "said": f"{_sentence(said)}{beside}", "strips": strips}
 
 
-def _strip(shown: Shown, method: str) -> dict[str, Any] | None:
+def _strip(shown: Picture, method: str) -> dict[str, Any] | None:
     """Returns an image as it came, its record, and what the best attack made of that; None where a file is gone."""
     files = (
         (shown.source, "as it came"),

@@ -106,7 +106,7 @@ class Method(abc.ABC):
     def build(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Step:
         """Returns the step, which changes the network by one batch.
 
-        The step is a function of tensors. It is traced once, compiled by XLA on a single device, and run on each device with
+        The step is a function of tensors. It is traced once, compiled by XLA on a single GPU, and run on each device with
         that device's share of the batch where there are several. Its arguments are
 
           images: uint8[B, S, S, C], augmented.
