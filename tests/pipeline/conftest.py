@@ -11,6 +11,8 @@ from PIL import Image
 
 from beam.deid import run
 from tests.pipeline import fake_gs
+from tests.pipeline.content import Record, content
+from tests.pipeline.launching import FOLDER, OPTIONS, launcher
 from tfdeid.key import Key
 
 
@@ -47,6 +49,21 @@ def sample(tmp_path_factory, key_path) -> pathlib.Path:
     out = tmp_path_factory.mktemp("sample")
     assert run(["--runner=FnApiRunner", f"--output_dir={out}", f"--key={key_path}", "--num_shards=4"]) == 0
     return out
+
+
+@pytest.fixture
+def start(key_path, tmp_path):
+    """Returns a function that starts runs in processes of their own, into `tmp_path / "out"`."""
+    with launcher(key_path, tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory, key_path) -> dict[str, list[Record]]:
+    """Returns what such a run writes."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert run(["--runner=FnApiRunner", f"--key={key_path}", f"--output_dir={folder}", *OPTIONS]) == 0
+    return content(folder / FOLDER)
 
 
 @pytest.fixture
