@@ -64,7 +64,7 @@ def shown(number: int, folder: pathlib.Path, is_worst: bool = False) -> Picture:
     return Picture(number, *paths, is_worst, 0.5)
 
 
-def beside(*pairs: Against, where: str = "12.6 cells", verdict: str = "worse than a mosaic of equal accuracy (reidentified)"):
+def beside(*pairs: Against, where: str = "12.6 cells", verdict: str = "worse than a mosaic of equal accuracy (re-identified)"):
     return MosaicBeside(12.6, where, pairs, verdict)
 
 

@@ -65,10 +65,10 @@ def test_between_two_mosaics():
 
 def test_worse_than_a_mosaic_is_said_in_these_words():
     found = besides(71.0, 40.0, 100.0, 0.95)
-    assert found.verdict == "worse than a mosaic of equal accuracy (reidentified, recovered)"
+    assert found.verdict == "worse than a mosaic of equal accuracy (re-identified, recovered)"
     found = besides(71.0, 40.0, 100.0, 0.5)
     assert found.verdict == (
-        "worse than a mosaic of equal accuracy (reidentified), and hides more than a mosaic of equal accuracy (recovered)"
+        "worse than a mosaic of equal accuracy (re-identified), and hides more than a mosaic of equal accuracy (recovered)"
     )
 
 
@@ -95,7 +95,7 @@ def test_without_accuracies_mosaics_of_equal_linkage_stand_beside():
     mosaics = mosaics_of([method("pixelate:cells=8", None, 4.0, 20.0, 0.7), method("pixelate:cells=16", None, 12.0, 60.0, 0.8)])
     found = beside(method("structural", None, 30.0, 40.0, 0.5), mosaics)
     assert found.cells == 12 and [one.risk for one in found.against] == ["reidentified", "recovered"]
-    assert found.verdict.startswith("worse than a mosaic of equal linkage (reidentified), and hides more")
+    assert found.verdict.startswith("worse than a mosaic of equal linkage (re-identified), and hides more")
 
 
 @settings(deadline=None)

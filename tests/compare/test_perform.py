@@ -144,7 +144,7 @@ def test_the_mosaic_of_equal_accuracy_and_the_words(compare, calls, tmp_path, ca
     # Structural and the mosaics are linked as often: the coarsest stands beside.
     structural = next(method for method in found["methods"] if method["name"].startswith("structural"))
     assert structural["accuracy"] is None and structural["beside"]["cells"] == 4
-    assert structural["beside"]["verdict"] == "worse than a mosaic of equal linkage (reidentified)"
+    assert structural["beside"]["verdict"] == "worse than a mosaic of equal linkage (re-identified)"
     assert "without accuracies, the mosaic beside each method" in said
     assert found["recommended"] == "strong" and "take strong: it keeps to all limits (re-identified 2.0 %" in said
 

@@ -41,17 +41,24 @@ class Axis:
 
     Attributes:
       name: as in `compare.json`.
-      title: the head of a column.
+      word: what it is called.
+      unit: of its figures.
       axis: what stands at an axis of a plot, with the unit.
       about: a sentence that says what it is.
       decimals: of a figure; percent have 1, SSIM has 3.
     """
 
     name: str
-    title: str
+    word: str
+    unit: str
     axis: str
     about: str
     decimals: int = 1
+
+    @property
+    def title(self) -> str:
+        """The head of a column."""
+        return f"{self.word}, {self.unit}"
 
     def text(self, value: float) -> str:
         """Returns a figure as it is written in tables."""
@@ -60,7 +67,8 @@ class Axis:
 
 ACCURACY = Axis(
     "accuracy",
-    "accuracy, %",
+    "accuracy",
+    "%",
     "accuracy, %",
     "test images that a network names right which was trained on the method's own images",
 )
@@ -69,33 +77,38 @@ RISKS = {
     for axis in (
         Axis(
             "reidentified",
-            "re-identified, %",
+            "re-identified",
+            "%",
             "people re-identified at rank 1, %",
             "records whose person the best attacker names, of a gallery of plain images of other moments",
         ),
         Axis(
             "linked",
-            "linked, %",
+            "linked",
+            "%",
             "records linked to their original, %",
             "records whose own original the best linker names among the candidates",
         ),
         # Not the gain above the record: it is least where records show most by themselves, as mosaics do.
         Axis(
             "recovered",
-            "recovered, SSIM",
+            "recovered",
+            "SSIM",
             "SSIM to the original of the best that attackers have",
             "how near to the originals the best attacker comes, or the records as they are where nobody comes nearer",
             3,
         ),
         Axis(
             "read",
-            "read, %",
+            "read",
+            "%",
             "texts read exactly, %",
             "texts in the images that an OCR attacker reads exactly, of the best form",
         ),
         Axis(
             "inferred",
-            "inferred, %",
+            "inferred",
+            "%",
             "sensitive value inferred, %",
             "records of which a network that was trained on the attacker's own pairs names the sensitive value",
         ),

@@ -139,7 +139,7 @@ def _verdict(against: Sequence[Against], equal: str) -> str:
     """Returns a clause: worse where a risk is higher, hides more where one is lower, both where that is so."""
     if not against:
         return "nothing to compare"
-    higher, lower = ([one.risk for one in against if one.verdict == sign] for sign in (1, -1))
+    higher, lower = ([RISKS[one.risk].word for one in against if one.verdict == sign] for sign in (1, -1))
     worse = f"worse than a mosaic of equal {equal} ({', '.join(higher)})"
     better = f"hides more than a mosaic of equal {equal} ({', '.join(lower)})"
     if higher and lower:

@@ -49,7 +49,7 @@ def make_page(comparison: Comparison) -> str:
         folded=blocks[OPEN:],
         without=len(having[OPEN + FOLDED :]),
         left_out=_left_out(comparison),
-        meanings=[(axis.title.split(",")[0], _sentence(axis.about)) for axis in comparison.axes],
+        meanings=[(axis.word, _sentence(axis.about)) for axis in comparison.axes],
         reading=_reading(comparison),
         command=comparison.command,
         about=[("scale", comparison.scale), *comparison.about],
@@ -73,14 +73,13 @@ def lead(comparison: Comparison) -> str:
         if not values:
             continue
         low, high = axis.text(min(values)), axis.text(max(values))
-        name, _, unit = axis.title.partition(", ")
         beside = []
         if plain is not None and (own := _figure(plain, axis)) is not None:
             beside.append(f"plain images {axis.text(own.value)}")
         if (chance := _chance(comparison, axis)) is not None:
             beside.append(f"who guesses {axis.text(chance)}")
         span = low if low == high else f"{low} to {high}"
-        parts.append(f"{name} {span} {unit}" + (f" ({', '.join(beside)})" if beside else ""))
+        parts.append(f"{axis.word} {span} {axis.unit}" + (f" ({', '.join(beside)})" if beside else ""))
     count = f"{len(hidden)} method{'' if len(hidden) == 1 else 's'}"
     return f"{count}: {'; '.join(parts) or 'nothing could be measured'}."
 
@@ -189,7 +188,7 @@ def _by_importance(comparison: Comparison) -> list[MethodFigures]:
 def _block(method: MethodFigures, comparison: Comparison) -> dict[str, Any]:
     """Returns the pictures of a method, with its figures above them."""
     said = "; ".join(
-        f"{axis.title.split(', ')[0]} {axis.text(figure.value)} {axis.title.split(', ')[1]}"
+        f"{axis.word} {axis.text(figure.value)} {axis.unit}"
         for axis in comparison.axes
         if (figure := _figure(method, axis)) is not None
     )
@@ -227,7 +226,7 @@ def _left_out(comparison: Comparison) -> list[str]:
     ]
     asked = {name for name, _ in comparison.about}
     lines += [
-        f"{RISKS[name].title.split(',')[0].capitalize()}: not asked for; --{option} FEATURE does."
+        f"{RISKS[name].word.capitalize()}: not asked for; --{option} FEATURE does."
         for name, option in _ASKED.items()
         if name not in comparison.risks and option not in asked
     ]

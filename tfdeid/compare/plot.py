@@ -95,7 +95,7 @@ def _shown(comparison: Comparison) -> list[Axis]:
 
 
 def _title(axis: Axis) -> str:
-    return axis.title.split(",")[0].capitalize()
+    return axis.word.capitalize()
 
 
 def _alt(axis: Axis, comparison: Comparison) -> str:
@@ -229,7 +229,7 @@ def _mark_plain(axes: Axes, axis: Axis, comparison: Comparison) -> list[Text]:
     low = min(low, level - 2)
     axes.set_ylim(low, max(high, level + 0.08 * (level - low)))
     axes.axhline(level, color=_GRAY, lw=0.9, ls=":", zorder=1)
-    also = f", {axis.title.split(',')[0]} {axis.text(plain.risks[axis.name].value)}" if axis.name in plain.risks else ""
+    also = f", {axis.word} {axis.text(plain.risks[axis.name].value)}" if axis.name in plain.risks else ""
     said = f"plain images: {ACCURACY.text(level)}{also}"
     where = ("axes fraction", "data")
     return [axes.annotate(said, (1, level), (-2, 2), where, "offset points", ha="right", fontsize=_FONT - 0.5, color=_GRAY)]

@@ -102,6 +102,6 @@ def _said(method: MethodFigures, limits: Limits) -> str:
         parts.append(f"accuracy {ACCURACY.text(interval.value)} %, at least {ACCURACY.text(interval.low)} %{allowed}")
     for name, limit in limits.risks.items():
         interval = method.risks[name]
-        verb = RISKS[name].title.removesuffix(", %")
+        verb = RISKS[name].word
         parts.append(f"{verb} {interval.value:.1f} %, at most {interval.high:.1f} %, {limit:g} allowed")
     return "; ".join(parts)

@@ -37,7 +37,7 @@ def _notes(comparison: Comparison) -> list[str]:
     """Returns what the figures are, and what who guesses gets."""
     lines = ["in brackets a 95 % interval, for accuracies and shares of records over images, for people over people"]
     chance = {name: value for method in comparison.methods for name, value in method.chance.items()}
-    if said := [f"{RISKS[name].title.removesuffix(', %')} {chance[name]:.1f} %" for name in comparison.risks if name in chance]:
+    if said := [f"{RISKS[name].word} {chance[name]:.1f} %" for name in comparison.risks if name in chance]:
         lines.append(f"who guesses gets: {'; '.join(said)}")
     return lines
 
