@@ -152,7 +152,7 @@ def test_an_interruption_is_one_line(shared_tfds, tmp_path, key_path, monkeypatc
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(subprocess, "run", interrupted)
+    monkeypatch.setattr("tfdeid.experiments.workshop._run", interrupted)
     with pytest.raises(DeidError, match="interrupted. What is finished is kept"):
         TRAINING.result(Workshop(tmp_path, str(shared_tfds), str(key_path)))
 
@@ -182,8 +182,9 @@ def test_help_needs_no_tensorflow():
 def test_commands_are_printed_as_they_work_elsewhere(shared_tfds, tmp_path, key_path, monkeypatch, capsys):
     run = []
     (tmp_path / "tfds data").symlink_to(shared_tfds)  # How much there is to do is read there.
-    monkeypatch.setattr(subprocess, "run", lambda words, check: run.append(words) or subprocess.CompletedProcess(words, 0))
+    monkeypatch.setattr("tfdeid.experiments.workshop._run", lambda words, log: run.append(words) or 0)
     monkeypatch.chdir(tmp_path)
+    pathlib.Path("it's out").mkdir()
     workshop = Workshop(pathlib.Path("it's out"), "tfds data", "key")
     workshop.call("beam.deid", *TRAINING.deid_options(workshop))
     printed = shlex.split(capsys.readouterr().out)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
-from typing import Any
+import time
+from typing import Any, TextIO
 
 import numpy as np
+from tqdm import tqdm
 
 from tfdeid.commandline import absolute, absolute_key, command
 from tfdeid.data.draw import draw_images
@@ -23,6 +27,7 @@ from tfdeid.paths import folder_path
 
 # Images whose size is looked at.
 _LOOKED_AT = 20
+_SECONDS_BETWEEN_LINES, _SECONDS_TO_END = 60, 5
 
 
 class Workshop:
@@ -121,14 +126,18 @@ class Workshop:
         return options
 
     def call(self, module: str, *options: str) -> None:
-        """Runs a command of ours, which shows its own progress.
+        """Runs a command of ours.
+
+        What it prints goes to `log.txt`; of that, a line a minute is shown. Its bars, warnings and errors are shown at once.
 
         Raises:
           DeidError: it failed.
         """
         printed = command("python", "-m", module, *options)
         print(printed, flush=True)
-        code = subprocess.run([sys.executable, "-m", module, *options], check=False).returncode
+        with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
+            log.write(f"{printed}\n")
+            code = _run([sys.executable, "-m", module, *options], log)
         if code:
             raise DeidError(
                 f"this command ended with exit code {code}, for the reason above: {printed}. What is finished is kept in "
@@ -140,3 +149,25 @@ class Workshop:
         if (module, *options) not in self._called:
             self.call(module, *options)
             self._called.add((module, *options))
+
+
+def _run(words: list[str], log: TextIO) -> int:
+    """Runs a command whose standard output goes to a file, and a line of it a minute to ours; returns its exit code."""
+    shown = time.monotonic()
+    # Not buffered, or lines of minutes ago would be shown.
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment, encoding="utf-8", errors="replace") as process:
+        try:
+            for line in process.stdout or ():
+                log.write(line)
+                log.flush()
+                if time.monotonic() - shown > _SECONDS_BETWEEN_LINES:
+                    tqdm.write(f"  {line.rstrip()}", file=sys.stdout)
+                    shown = time.monotonic()
+        except BaseException:
+            # On a terminal both were interrupted, and the command puts away what it has; elsewhere only we were.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_SECONDS_TO_END)
+            process.kill()
+            raise
+    return process.returncode
