@@ -67,6 +67,34 @@ def test_what_is_switched_off_does_nothing(photographs, ranges, expected):
     assert np.all(np.any(kinds, 0))  # Each kind occurs.
 
 
+@pytest.mark.parametrize("side", [32, 61])
+def test_without_turns_shifts_are_of_whole_pixels(photographs, side):
+    batch = np.repeat(photographs[:, :side, :side], 16, 0)
+    warped = RandomAffine(rotation=0, shift=0.1, fill=255)(batch, seed=[2, 3]).numpy()
+    reach = round(0.1 * side)
+    seen = set()
+    for image, result in zip(batch, warped, strict=True):
+        places = [
+            (mirrored, down, right)
+            for mirrored in (False, True)
+            for down in range(-reach, reach + 1)
+            for right in range(-reach, reach + 1)
+            if np.array_equal(result, _moved(image[:, ::-1] if mirrored else image, down, right))
+        ]
+        assert len(places) == 1
+        seen.update(places)
+    assert len(seen) > 30
+    assert all({place[axis] for place in seen} == set(range(-reach, reach + 1)) for axis in (1, 2))
+
+
+def _moved(image: np.ndarray, down: int, right: int) -> np.ndarray:
+    """Returns an image shifted by whole pixels, white where it was not."""
+    height, width = image.shape[:2]
+    reach = max(height, width)
+    padded = np.pad(image, ((reach, reach), (reach, reach), (0, 0)), constant_values=255)
+    return padded[reach - down : reach - down + height, reach - right : reach - right + width]
+
+
 @pytest.mark.parametrize(("dtype", "channels"), [(tf.uint8, 1), (tf.uint8, 3), (tf.float32, 3), (tf.float16, 1)])
 def test_shape_and_dtype_stay(photographs, dtype, channels):
     images = tf.cast(photographs[:, :40, :, :channels], dtype)

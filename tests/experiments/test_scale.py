@@ -11,8 +11,8 @@ from tfdeid.experiments.scale import PAPER, QUICK, STANDARD, augmentation
 
 
 def test_the_whole_of_cifar10_is_trained_as_it_says():
-    assert QUICK.recipe.for_images(50_000)[-2:] == ("--schedule=one_cycle 4 x 0.4", "--batch_size=256")
-    assert STANDARD.recipe.for_images(50_000)[-2:] == ("--schedule=one_cycle 30 x 0.4", "--batch_size=256")
+    assert QUICK.recipe.for_images(50_000)[-2:] == ("--schedule=one_cycle 6 x 0.4", "--batch_size=256")
+    assert STANDARD.recipe.for_images(50_000)[-2:] == ("--schedule=one_cycle 40 x 0.4", "--batch_size=256")
     assert PAPER.recipe is None and PAPER.is_whole
 
 

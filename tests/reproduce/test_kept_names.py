@@ -86,7 +86,7 @@ def test_what_is_said_of_the_cost_stays(workshop):
         return cost(scale, make_table(table, scale).parts, workshop)
 
     assert said(QUICK, "table2") == "about 2 minutes on two cores"
-    assert said(QUICK, "table3") == "about 80 minutes on two cores (training 80 minutes, measuring 1 minute)"
+    assert said(QUICK, "table3") == "about 64 minutes on two cores (training 64 minutes, measuring 1 minute)"
     assert said(PAPER, "table2") == "about 20 minutes of measuring on two cores"
     assert said(PAPER, "table3") == (
         "8 training runs of 1.0e+19 FLOP together: 448 hours on one RTX 2080 Ti, 56 hours on one A100 (estimates; on CPUs "

@@ -27,7 +27,8 @@ class RandomAffine:
 
     Args:
       rotation: the largest angle, in degrees either way, [0, 180].
-      shift: the largest shift along each axis, as a share of its extent either way, [0, 1].
+      shift: the largest shift along each axis, as a share of its extent either way, [0, 1]; of whole pixels where nothing is
+        turned.
       flip: mirror left and right, every second image on average.
       fill: the value of what was not in the image, in the images' own range; 255 is white in uint8.
 
@@ -77,8 +78,12 @@ class RandomAffine:
         mirror = tf.where(drawn[3] < 0, -1.0, 1.0) if self.flip else tf.ones_like(angle)
         height, width = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
         center_x, center_y = (width - 1) / 2, (height - 1) / 2
+        shift_x, shift_y = drawn[1] * self.shift * width, drawn[2] * self.shift * height
+        if not self.rotation:
+            # Between pixels, shifts would blur what is trained on, and not what is tested.
+            shift_x, shift_y = tf.round(shift_x), tf.round(shift_y)
         # From the output back: undo the shift, turn about the centre, mirror.
-        x, y = -center_x - drawn[1] * self.shift * width, -center_y - drawn[2] * self.shift * height
+        x, y = -center_x - shift_x, -center_y - shift_y
         cos, sin = tf.cos(angle), tf.sin(angle)
         to_x = tf.stack([mirror * cos, mirror * -sin, mirror * (cos * x - sin * y) + center_x], -1)
         to_y = tf.stack([sin, cos, sin * x + cos * y + center_y], -1)

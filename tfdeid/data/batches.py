@@ -62,7 +62,7 @@ class DataConfig:
     rotation: float = 15.0
     """Augmentation: largest rotation either way, in degrees."""
     shift: float = 0.1
-    """Augmentation: largest shift either way, as a share of the side."""
+    """Augmentation: largest shift either way, as a share of the side; with no rotation, of whole pixels."""
     flip: bool = True
     """Augmentation: mirror every second image."""
     fill: int = 255
