@@ -198,7 +198,11 @@ class Scheme(abc.ABC):
         return bool(cls.per_image(config))
 
     def decrypt(self, encrypted: np.ndarray, image_id: str | None = None) -> npt.NDArray[np.uint8]:
-        """Returns the image that an encrypted one was made of, both uint8[N, N, C] before they are stretched."""
+        """Returns the image that an encrypted one was made of, both uint8[N, N, C] before they are stretched.
+
+        Raises:
+          DeidError: the image has another shape, or the id is missing.
+        """
         raise NotImplementedError(f"what {self.name} does can't be undone")
 
     @classmethod
@@ -237,7 +241,11 @@ class PixelScheme(Scheme):
 
     @abc.abstractmethod
     def encrypt(self, image: np.ndarray, image_id: str | None = None) -> npt.NDArray[np.uint8]:
-        """Returns uint8[N, N, C], the image encrypted and not stretched yet; arguments as for a call."""
+        """Returns uint8[N, N, C], the image encrypted and not stretched yet; arguments as for a call.
+
+        Raises:
+          DeidError: the image has another shape, or the id is missing.
+        """
 
 
 def defaults(scheme: type[Scheme]) -> dict[str, Any]:

@@ -49,23 +49,10 @@ class BlockPermute(PixelScheme):
         ]
 
     def encrypt(self, image: np.ndarray, image_id: str | None = None) -> npt.NDArray[np.uint8]:
-        """Encrypts an image, without stretching it.
-
-        Args:
-          image: uint8[N, N, C], N the input size and C 1 or 3.
-          image_id: the image's id, needed with `key_scope` "image".
-
-        Returns:
-          uint8[N, N, C].
-
-        Raises:
-          DeidError: the image has another shape, or the id is missing.
-        """
         order = self._orders.mask_for(image, image_id)
         return join_blocks(split_blocks(image, self.config.options.cells)[order])
 
     def decrypt(self, encrypted: np.ndarray, image_id: str | None = None) -> npt.NDArray[np.uint8]:
-        """Undoes `encrypt`, with the same arguments and errors."""
         order = self._orders.mask_for(encrypted, image_id)
         return join_blocks(split_blocks(encrypted, self.config.options.cells)[np.argsort(order)])
 

@@ -77,24 +77,11 @@ class BlockShuffle(PixelScheme):
         ]
 
     def encrypt(self, image: np.ndarray, image_id: str | None = None) -> npt.NDArray[np.uint8]:
-        """Encrypts an image, without stretching it.
-
-        Args:
-          image: uint8[N, N, C], N the input size and C 1 or 3.
-          image_id: the image's id, needed with `key_scope` "image".
-
-        Returns:
-          uint8[N, N, C].
-
-        Raises:
-          DeidError: the image has another shape, or the id is missing.
-        """
         mask = self._masks.mask_for(image, image_id)
         halves = split_halves(image[np.newaxis]) ^ mask.reverse.reshape(-1, 1, 1, 1)
         return join_halves(halves[mask.order])[0]
 
     def decrypt(self, encrypted: np.ndarray, image_id: str | None = None) -> npt.NDArray[np.uint8]:
-        """Undoes `encrypt`, with the same arguments and errors."""
         mask = self._masks.mask_for(encrypted, image_id)
         halves = np.empty_like(shuffled := split_halves(encrypted[np.newaxis]))
         halves[mask.order] = shuffled

@@ -89,18 +89,6 @@ class Etc(PixelScheme):
         ]
 
     def encrypt(self, image: np.ndarray, image_id: str | None = None) -> npt.NDArray[np.uint8]:
-        """Encrypts an image, without stretching it.
-
-        Args:
-          image: uint8[N, N, C], N the input size and C 1 or 3.
-          image_id: the image's id, needed with `key_scope` "image".
-
-        Returns:
-          uint8[N, N, C].
-
-        Raises:
-          DeidError: the image has another shape, or the id is missing.
-        """
         mask = self._masks.mask_for(image, image_id)
         blocks = split_blocks(image, self.config.options.cells)[mask.order]
         for number, block in enumerate(blocks):
@@ -109,7 +97,6 @@ class Etc(PixelScheme):
         return join_blocks(blocks)
 
     def decrypt(self, encrypted: np.ndarray, image_id: str | None = None) -> npt.NDArray[np.uint8]:
-        """Undoes `encrypt`, with the same arguments and errors."""
         mask = self._masks.mask_for(encrypted, image_id)
         blocks = split_blocks(encrypted, self.config.options.cells)
         before = np.empty_like(blocks)

@@ -55,18 +55,6 @@ class NegativePositive(PixelScheme):
         self._masks: Masks[Mask] = Masks("negative_positive v1", self, self._draw)
 
     def encrypt(self, image: np.ndarray, image_id: str | None = None) -> npt.NDArray[np.uint8]:
-        """Encrypts an image, without stretching it.
-
-        Args:
-          image: uint8[N, N, 3], N the input size.
-          image_id: the image's id, needed with `key_scope` "image".
-
-        Returns:
-          uint8[N, N, 3].
-
-        Raises:
-          DeidError: the image has another shape or is gray, or the id is missing.
-        """
         self.check_channels(image.shape[-1])
         mask = self._masks.mask_for(image, image_id)
         planes = _planes(image) ^ mask.negative
@@ -75,7 +63,6 @@ class NegativePositive(PixelScheme):
         return np.stack(list(planes), axis=-1).reshape(image.shape)
 
     def decrypt(self, encrypted: np.ndarray, image_id: str | None = None) -> npt.NDArray[np.uint8]:
-        """Undoes `encrypt`, with the same arguments and errors."""
         self.check_channels(encrypted.shape[-1])
         mask = self._masks.mask_for(encrypted, image_id)
         planes = _planes(encrypted)
