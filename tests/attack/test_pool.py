@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
 import numpy as np
 import pytest
 
+from beam.deid import run
 from tfdeid import DeidConfig, Deidentifier, Key
-from tfdeid.attack.pool import open_pool
+from tfdeid.attack.case import Target
+from tfdeid.attack.pool import open_pool, pool_of
 from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.errors import DeidError, DeidWarning
 from tfdeid.image import encode_png
@@ -76,3 +79,15 @@ def test_what_is_damaged_is_left_out_and_colours_are_those_of_the_dataset(tmp_pa
     with pytest.warns(DeidWarning, match="left out 1 image that is damaged"):
         pool = open_pool(source, "folder", KEY, CONFIG, 100, seed=0)
     assert len(pool.images) == 8 and {image.shape[2] for image in pool.images} == {3}
+
+
+def test_originals_that_a_dataset_was_not_made_of_are_refused(tmp_path):
+    KEY.save(tmp_path / "key")
+    owned, other = people(tmp_path / "owned"), people(tmp_path / "other")
+    options = [f"--dataset={owned.dataset}", f"--output_dir={tmp_path}", f"--key={tmp_path / 'key'}", "--num_shards=1"]
+    assert run(["--runner=FnApiRunner", "--scheme=structural", "--input_size=4", "--output_size=8", *options]) == 0
+    target = Target("owned_deid", data_dir=str(tmp_path), originals=owned.dataset)
+    pool, config = pool_of(target, "folder", KEY)
+    assert len(pool.images) == sum(SIZES.values()) and config.scheme == "structural"
+    with pytest.raises(DeidError, match="owned_deid was made of .*owned.*; the originals given are .*other"):
+        pool_of(dataclasses.replace(target, originals=other.dataset), "folder", KEY)

@@ -110,7 +110,7 @@ def open_case(target: Target, key: Key | None) -> Case:
     """
     builder, facts, config, key, split = open_target(target, key)
     published = open_source(SourceConfig(dataset=target.dataset, data_dir=target.data_dir))
-    source, origin = _open_originals(target, facts, split)
+    _, source, origin = originals_of(target, facts, split)
     shape = builder.info.features["image"].shape
     prepare = _preparing(config, shape[-1], target.reference)
     record_id = source.record_ids(key, config.algorithm_version)
@@ -231,9 +231,14 @@ def split_of(target: Target, splits: Iterable[str]) -> str:
     return target.split
 
 
-def _open_originals(target: Target, facts: dict[str, Any], split: str) -> tuple[Source, str]:
-    """Returns the source that a dataset was made of, and the split of it that a split was made of; or raises DeidError."""
-    source = open_source(SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts))
+def originals_of(target: Target, facts: dict[str, Any], split: str) -> tuple[SourceConfig, Source, str]:
+    """Returns the originals of a dataset, chosen as they were, opened, and the split of them that one of its splits is made of.
+
+    Raises:
+      DeidError: it was made of something else.
+    """
+    config = SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts)
+    source = open_source(config)
     for note in source.warnings:
         warn(note)
     if source.name != facts["source"]:
@@ -241,7 +246,7 @@ def _open_originals(target: Target, facts: dict[str, Any], split: str) -> tuple[
     origin = facts.get("source_splits", {}).get(split, split)
     if origin not in source.splits:
         raise DeidError(f"{target.originals} has no split {origin}: give the originals that the dataset was made of.")
-    return source, origin
+    return config, source, origin
 
 
 @dataclasses.dataclass(frozen=True)

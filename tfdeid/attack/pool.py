@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from tfdeid.attack.base import Image
-from tfdeid.attack.case import Target, open_target
+from tfdeid.attack.case import Target, open_target, originals_of
 from tfdeid.data.draw import attempting, name_of, pixels, read_examples, tell_damaged
 from tfdeid.data.sources import Source, SourceConfig, open_source
 from tfdeid.deidentifier import DeidConfig
@@ -124,11 +124,11 @@ def made_of(target: Target, key: Key | None) -> tuple[SourceConfig, DeidConfig, 
     """Returns the originals of a dataset, chosen as they were, what was done to them, its key, and the split that is attacked.
 
     Raises:
-      DeidError: the dataset is not there, not made by this tool, or not this key's.
+      DeidError: the dataset is not there, not made by this tool or of these originals, or not this key's.
     """
     _, facts, config, key, split = open_target(target, key)
-    source = SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts)
-    return source, config, key, facts.get("source_splits", {}).get(split, split)
+    source, _, origin = originals_of(target, facts, split)
+    return source, config, key, origin
 
 
 def _drawn(places: Sequence[_Place], num_images: int, seed: int) -> list[_Place]:
