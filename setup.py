@@ -67,6 +67,7 @@ setup(
             "apache-beam[dask]",  # the distributed engine that tests run on
             "hypothesis>=6",  # property tests
             "pytest-benchmark>=4",  # tests/benchmarks
+            "jax>=0.4.30",  # another backend of Keras, on which augmentation must be the same
             "scikit-learn>=1.4",  # what figures of classifiers, identification and verification are checked against
             "selenium>=4.20",  # drives a browser, in which pages of reports are looked at
             "face_recognition_models>=0.3",  # the extra faces

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any
 
-import numpy as np
+import keras
 
+from tfdeid.data.affine import Ranges, draw_matrices, warp
 from tfdeid.errors import DeidError
 
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-    Images: TypeAlias = tf.Tensor | np.ndarray
-    Seed: TypeAlias = tf.Tensor | Sequence[int]
+_TENSORFLOW, _JAX = "tensorflow", "jax"
 
 
-class RandomAffine:
+@keras.saving.register_keras_serializable(package="tfdeid")
+class RandomAffine(keras.layers.Layer):
     """Rotates, shifts and flips each image of a batch at random (Ko et al. 2020, section IV-A), in one bilinear warp.
 
     Meant for the inside of a train step: it never leaves the device, and is made of gathers and arithmetic, which XLA compiles
     (Keras's own layers would keep XLA off for the whole model). In a step that is not compiled, the warp alone is. Output
     pixels that lie outside the image take the fill, and those at its border are blended with it.
+
+    On TensorFlow, JAX and torch the same seed gives the same warps, and the same pixels to within rounding. In a tf.data
+    pipeline it works on any backend.
 
     Args:
       rotation: the largest angle, in degrees either way, [0, 180].
@@ -31,101 +31,114 @@ class RandomAffine:
         turned.
       flip: mirror left and right, every second image on average.
       fill: the value of what was not in the image, in the images' own range; 255 is white in uint8.
+      seed: of the warps where a call gives none; None for another one in every process.
+      **options: of `keras.layers.Layer`.
 
     Raises:
       DeidError: a value is out of its range.
     """
 
-    def __init__(self, rotation: float = 15.0, shift: float = 0.1, flip: bool = True, fill: float = 255):
-        for name, value, high in (("rotation", rotation, 180), ("shift", shift, 1), ("fill", fill, 255)):
-            if not 0 <= value <= high:
-                raise DeidError(f"{name} must be in [0, {high}], {name} was {value!r}.")
-        self.rotation, self.shift, self.flip, self.fill = rotation, shift, flip, fill
+    def __init__(
+        self,
+        rotation: float = 15.0,
+        shift: float = 0.1,
+        flip: bool = True,
+        fill: float = 255,
+        seed: int | None = None,
+        **options: Any,
+    ):
+        super().__init__(autocast=False, **options)
+        self.ranges = Ranges(rotation, shift, flip, fill)
+        self.seed = seed
+        self._generator = keras.random.SeedGenerator(seed)
 
-    def __call__(self, images: Images, seed: Seed) -> tf.Tensor:
+    def __call__(self, images: Any, seed: Any = None, training: bool = True) -> Any:
+        """Returns the warped batch; arguments, result and errors as of `call`."""
+        ops = _namespace(images)
+        if isinstance(seed, tuple | list):  # Keras does not take tensors among numbers.
+            seed = ops.stack([ops.cast(number, "int32") for number in seed])
+        if ops is not keras.ops:  # Keras takes tensors of its own backend alone.
+            return self.call(images, seed, training)
+        return super().__call__(images, seed=seed, training=training)
+
+    def call(self, images: Any, seed: Any = None, training: bool = True) -> Any:
         """Returns the warped batch.
 
         Args:
-          images: uint8 or floating-point [B, H, W, C].
-          seed: two integers, or a tensor int[2], such as (seed, step): the same seed gives the same warps.
+          images: uint8 or floating-point [B, H, W, C], or one image [H, W, C].
+          seed: two integers, or a tensor int[2], such as (seed, step): the same seed gives the same warps. None for the
+            layer's own, another one in each call.
+          training: False for no warp.
 
         Returns:
           The same shape and dtype; uint8 is rounded to the nearest, halves to even.
+
+        Raises:
+          DeidError: there is no seed in a tf.data pipeline of another backend than TensorFlow's.
         """
-        import tensorflow as tf  # Late: takes seconds, and options are checked without it.
-
-        images = tf.convert_to_tensor(images)
-        if not (self.rotation or self.shift or self.flip):
+        if not training or not self.ranges.moves:
             return images
-        return _compiled_warp()(images, self.matrices(tf.shape(images), seed), self.fill)
+        ops = _namespace(images)
+        if seed is None:
+            if ops is not keras.ops:
+                raise DeidError(
+                    "a tf.data pipeline on this backend needs a seed for each call, as in augment(images, seed=(0, n))."
+                )
+            seed = self._generator.next()
+        if len(images.shape) == 3:
+            return self._warped(ops, images[None], seed)[0]
+        return self._warped(ops, images, seed)
 
-    def matrices(self, shape: tf.Tensor | Sequence[int], seed: Seed) -> tf.Tensor:
+    def matrices(self, shape: Sequence[Any], seed: Any) -> Any:
         """Draws the warps of a batch.
 
         Args:
           shape: of the images, int[4].
-          seed: as above.
+          seed: two integers, or a tensor int[2].
 
         Returns:
           float32[B, 2, 3]; times (x, y, 1) of an output pixel they give the (x, y) that it shows, in pixels.
         """
-        import tensorflow as tf  # Late: takes seconds, and options are checked without it.
+        return draw_matrices(keras.ops, self.ranges, shape[0], shape[1], shape[2], seed)
 
-        # Bits, because TensorFlow makes floats of them in one way under XLA and in another without.
-        bits = tf.random.stateless_uniform((4, shape[0]), seed, None, None, tf.uint32, alg="philox")
-        drawn = tf.cast(tf.bitwise.right_shift(bits, 8), tf.float32) / 2**23 - 1  # [-1, 1)
-        angle = drawn[0] * (self.rotation * math.pi / 180)
-        mirror = tf.where(drawn[3] < 0, -1.0, 1.0) if self.flip else tf.ones_like(angle)
-        height, width = tf.cast(shape[1], tf.float32), tf.cast(shape[2], tf.float32)
-        center_x, center_y = (width - 1) / 2, (height - 1) / 2
-        shift_x, shift_y = drawn[1] * self.shift * width, drawn[2] * self.shift * height
-        if not self.rotation:
-            # Between pixels, shifts would blur what is trained on, and not what is tested.
-            shift_x, shift_y = tf.round(shift_x), tf.round(shift_y)
-        # From the output back: undo the shift, turn about the centre, mirror.
-        x, y = -center_x - shift_x, -center_y - shift_y
-        cos, sin = tf.cos(angle), tf.sin(angle)
-        to_x = tf.stack([mirror * cos, mirror * -sin, mirror * (cos * x - sin * y) + center_x], -1)
-        to_y = tf.stack([sin, cos, sin * x + cos * y + center_y], -1)
-        return tf.stack([to_x, to_y], 1)
+    def compute_output_spec(self, images: Any, *_: Any, **__: Any) -> Any:
+        return keras.KerasTensor(images.shape, dtype=images.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        ranges = {name: getattr(self.ranges, name) for name in ("rotation", "shift", "flip", "fill")}
+        return {**super().get_config(), **ranges, "seed": self.seed}
+
+    def _warped(self, ops: Any, images: Any, seed: Any) -> Any:
+        count, height, width, _ = ops.shape(images)
+        matrices = draw_matrices(ops, self.ranges, count, height, width, seed)
+        return _compiled(ops)(images, matrices, self.ranges.fill)
+
+
+def warped(ops: Any, images: Any, matrices: Any, fill: float) -> Any:
+    """Returns the images seen through matrices, of their own dtype; arguments as of `affine.warp`."""
+    dtype = keras.backend.standardize_dtype(images.dtype)
+    return ops.cast(warp(ops, images, matrices, fill, "int" in dtype), dtype)
+
+
+def _namespace(images: Any) -> Any:
+    """Returns `keras.ops`, or TensorFlow's functions in a tf.data pipeline of another backend."""
+    if keras.backend.backend() == _TENSORFLOW or not type(images).__module__.startswith("tensorflow."):
+        return keras.ops
+    from tfdeid.data import tf_ops  # Late: there is TensorFlow.
+
+    return tf_ops
 
 
 @functools.cache
-def _compiled_warp() -> Callable[[Images, tf.Tensor, float], tf.Tensor]:
-    import tensorflow as tf  # Late: as above.
+def _compiled(ops: Any) -> Callable[..., Any]:
+    """Returns the warp, compiled where the step around it is not."""
+    plain = functools.partial(warped, ops)
+    if ops is keras.ops and keras.backend.backend() == _TENSORFLOW:
+        import tensorflow as tf  # Late: as above.
 
-    return tf.function(warp, jit_compile=True)
+        return tf.function(plain, jit_compile=True)
+    if ops is keras.ops and keras.backend.backend() == _JAX:
+        import jax  # Late: it is there on this backend alone.
 
-
-def warp(images: tf.Tensor, matrices: tf.Tensor, fill: float) -> tf.Tensor:
-    """Returns the images seen through the matrices of `RandomAffine.matrices`, with bilinear interpolation.
-
-    Args:
-      images: uint8 or floating-point [B, H, W, C].
-      matrices: float32[B, 2, 3].
-      fill: what lies outside the images.
-    """
-    import tensorflow as tf  # Late: as above.
-
-    batch, height, width, channels = (images.shape[i] or tf.shape(images)[i] for i in range(4))
-    # A border of the fill on either side, and places no further out than it, spare all comparisons with the image's ends.
-    padded = tf.pad(images, [[0, 0], [1, 2], [1, 2], [0, 0]], constant_values=tf.cast(fill, images.dtype))
-    # A pixel and its right neighbour side by side: looking pixels up is what takes the time, and this halves it.
-    pairs = tf.reshape(tf.concat([padded[:, :, :-1], padded[:, :, 1:]], 3), [-1, 2 * channels])
-    column, row = tf.range(width, dtype=tf.float32), tf.range(height, dtype=tf.float32)[:, None]
-    xx, xy, x1, yx, yy, y1 = tf.unstack(tf.reshape(matrices, [-1, 6, 1, 1]), axis=1)
-    x = tf.clip_by_value(xx * column + xy * row + x1, -1.0, tf.cast(width, tf.float32)) + 1
-    y = tf.clip_by_value(yx * column + yy * row + y1, -1.0, tf.cast(height, tf.float32)) + 1
-    left, top = tf.floor(x), tf.floor(y)
-    right_share, lower_share = (x - left)[..., None], (y - top)[..., None]
-    stride = width + 2
-    first = tf.range(batch)[:, None, None] * (stride * (height + 3))
-    corner = first + tf.cast(top, tf.int32) * stride + tf.cast(left, tf.int32)
-
-    def between(corners: tf.Tensor) -> tf.Tensor:
-        both = tf.cast(tf.gather(pairs, corners), tf.float32)
-        return both[..., :channels] + right_share * (both[..., channels:] - both[..., :channels])
-
-    upper, lower = between(corner), between(corner + stride)
-    warped = upper + lower_share * (lower - upper)
-    return tf.cast(tf.round(warped), images.dtype) if images.dtype.is_integer else tf.cast(warped, images.dtype)
+        return jax.jit(plain, static_argnums=2)
+    return plain

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from tfdeid.config import number
 from tfdeid.data import array_record
-from tfdeid.data.augment import RandomAffine
+from tfdeid.data.affine import Ranges
 from tfdeid.data.locate import MissingDatasetError
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.naming import SUFFIX, making_command
@@ -77,7 +77,12 @@ class DataConfig:
             value = getattr(self, name)
             if not (value is None and name == "image_size") and not (type(value) is int and value >= low):
                 raise DeidError(f"{name} must be a whole number of at least {low}, {name} was {value!r}.")
-        RandomAffine(self.rotation, self.shift, self.flip, self.fill)
+        _ = self.augmentation
+
+    @property
+    def augmentation(self) -> Ranges:
+        """What warps are drawn from."""
+        return Ranges(self.rotation, self.shift, self.flip, self.fill)
 
 
 class ImageData:
