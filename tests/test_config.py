@@ -10,6 +10,7 @@ from tfdeid.config import check_keys, load_config
 from tfdeid.data.batches import DataConfig
 from tfdeid.data.naming import dataset_name
 from tfdeid.data.sources import SourceConfig
+from tfdeid.experiments.scale import QUICK
 from tfdeid.train.config import TrainConfig
 
 PARTS = {"source": SourceConfig, "deid": DeidConfig, "data": DataConfig, "train": TrainConfig}
@@ -63,3 +64,15 @@ def test_a_shipped_experiment_is_whole(path):
     assert deid.output_size >= 75 or train.model != "InceptionResNetV2"
     assert all(f"--config configs/{path.name}" in command for command in commands)
     assert load_config(path.name, PARTS) == load_config(f"configs/{path.name}", PARTS) == sections
+
+
+@pytest.mark.parametrize("path", [path for path in SHIPPED if path.stem.startswith("quick_")], ids=lambda path: path.name)
+def test_a_quick_trial_is_that_of_a_comparison(path):
+    options = dict(option.removeprefix("--").split("=") for option in QUICK.recipe.for_images(50_000))
+    sections = load_config(str(path), PARTS)
+    ours = {**sections["train"], **{name: value for name, value in sections["data"].items() if name != "dataset"}}
+    assert {name: str(value) for name, value in ours.items()} == {
+        name: str(type(ours[name])(value)) for name, value in options.items()
+    }
+    deid = DeidConfig(**sections["deid"])
+    assert deid.output_size == QUICK.trained_size(deid)

@@ -18,7 +18,7 @@ from tfdeid.terminal import import_tensorflow
 _EXAMPLES = """\
 examples:
   python -m tfdeid.evaluate runs/quick_deid
-  python -m tfdeid.evaluate runs/quick_deid --checkpoint best --dataset cifar10_deid/structural_50_75 --data_dir /data/tfds
+  python -m tfdeid.evaluate runs/quick_deid --checkpoint best --dataset cifar10_deid/structural_50_64 --data_dir /data/tfds
 """
 
 
