@@ -39,7 +39,7 @@ def grays(pool) -> list[int]:
 
 def test_a_pool_is_the_source_with_values_and_ids(tmp_path):
     source = people(tmp_path / "x")
-    pool = open_pool(source, "folder", KEY, CONFIG, 100, seed=0)
+    pool = open_pool(open_source(source), "folder", KEY, CONFIG, 100, seed=0)
     assert pool.feature == "folder" and sorted(grays(pool)) == list(range(9))
     assert [(gray, name) for gray, name in zip(grays(pool), pool.values)][:2] == [(2, "ann"), (5, "bob")]  # The split test.
     assert {image.shape for image in pool.images} == {(4, 6, 1)}
@@ -50,26 +50,26 @@ def test_a_pool_is_the_source_with_values_and_ids(tmp_path):
     ]
     record = Deidentifier(CONFIG, KEY)(pool.images[0], pool.ids[0])
     assert record.shape == (8, 8, 1) and int(record[0, 0, 0]) == 2
-    assert grays(open_pool(source, "folder", KEY, CONFIG, 100, 0, splits=["train"])) == [0, 1, 3, 4, 6, 7, 8]
-    assert len(set(open_pool(source, "folder", None, CONFIG, 100, 0).ids)) == 9
+    assert grays(open_pool(open_source(source), "folder", KEY, CONFIG, 100, 0, splits=["train"])) == [0, 1, 3, 4, 6, 7, 8]
+    assert len(set(open_pool(open_source(source), "folder", None, CONFIG, 100, 0).ids)) == 9
     some = pool.taking([1, 0])
     assert grays(some) == [5, 2] and list(some.values) == ["bob", "ann"] and list(some.ids) == [pool.ids[1], pool.ids[0]]
 
 
 def test_a_draw_is_the_seed_s_and_takes_groups_whole(tmp_path):
     source = people(tmp_path / "x")
-    drawn = [grays(open_pool(source, "folder", KEY, CONFIG, 4, seed)) for seed in (0, 0, 1)]
+    drawn = [grays(open_pool(open_source(source), "folder", KEY, CONFIG, 4, seed)) for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2] and len(drawn[0]) == 4
     for seed in range(5):
         for count in range(1, 10):
-            pool = open_pool(source, "folder", KEY, CONFIG, count, seed, whole_groups=True)
+            pool = open_pool(open_source(source), "folder", KEY, CONFIG, count, seed, whole_groups=True)
             assert len(pool.values) <= count and all(pool.values.count(name) == SIZES[name] for name in set(pool.values))
-    pool = open_pool(source, "folder", KEY, CONFIG, 9, 0, whole_groups=True, least=3)
+    pool = open_pool(open_source(source), "folder", KEY, CONFIG, 9, 0, whole_groups=True, least=3)
     assert set(pool.values) == {"ann", "bob"}
     with pytest.raises(DeidError, match="at least 6 and at most 9 images of one value of 'folder'"):
-        open_pool(source, "folder", KEY, CONFIG, 9, 0, whole_groups=True, least=6)
+        open_pool(open_source(source), "folder", KEY, CONFIG, 9, 0, whole_groups=True, least=6)
     with pytest.raises(DeidError, match="unknown split 'val'"):
-        open_pool(source, "folder", KEY, CONFIG, 9, 0, splits=["val"])
+        open_pool(open_source(source), "folder", KEY, CONFIG, 9, 0, splits=["val"])
 
 
 def test_what_is_damaged_is_left_out_and_colours_are_those_of_the_dataset(tmp_path):
@@ -77,7 +77,7 @@ def test_what_is_damaged_is_left_out_and_colours_are_those_of_the_dataset(tmp_pa
     (tmp_path / "x" / "train" / "bob" / "0.png").write_bytes(b"<html>404</html>")
     (tmp_path / "x" / "train" / "cid" / "0.png").write_bytes(encode_png(np.zeros((4, 4, 3), np.uint8)))
     with pytest.warns(DeidWarning, match="left out 1 image that is damaged"):
-        pool = open_pool(source, "folder", KEY, CONFIG, 100, seed=0)
+        pool = open_pool(open_source(source), "folder", KEY, CONFIG, 100, seed=0)
     assert len(pool.images) == 8 and {image.shape[2] for image in pool.images} == {3}
 
 

@@ -110,7 +110,7 @@ def open_case(target: Target, key: Key | None) -> Case:
     """
     builder, facts, config, key, split = open_target(target, key)
     published = open_source(SourceConfig(dataset=target.dataset, data_dir=target.data_dir))
-    _, source, origin = originals_of(target, facts, split)
+    source, origin = originals_of(target, facts, split)
     shape = builder.info.features["image"].shape
     prepare = _preparing(config, shape[-1], target.reference)
     record_id = source.record_ids(key, config.algorithm_version)
@@ -231,14 +231,13 @@ def split_of(target: Target, splits: Iterable[str]) -> str:
     return target.split
 
 
-def originals_of(target: Target, facts: dict[str, Any], split: str) -> tuple[SourceConfig, Source, str]:
-    """Returns the originals of a dataset, chosen as they were, opened, and the split of them that one of its splits is made of.
+def originals_of(target: Target, facts: dict[str, Any], split: str) -> tuple[Source, str]:
+    """Returns the originals of a dataset, chosen as they were, and the split of them that one of its splits is made of.
 
     Raises:
       DeidError: it was made of something else.
     """
-    config = SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts)
-    source = open_source(config)
+    source = open_source(SourceConfig(target.originals, target.originals_data_dir).selecting_as(facts))
     for note in source.warnings:
         warn(note)
     if source.name != facts["source"]:
@@ -246,7 +245,7 @@ def originals_of(target: Target, facts: dict[str, Any], split: str) -> tuple[Sou
     origin = facts.get("source_splits", {}).get(split, split)
     if origin not in source.splits:
         raise DeidError(f"{target.originals} has no split {origin}: give the originals that the dataset was made of.")
-    return config, source, origin
+    return source, origin
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from tfdeid.attack.base import Image
 from tfdeid.attack.case import Target, open_target, originals_of
 from tfdeid.data.draw import attempting, name_of, pixels, read_examples, tell_damaged
-from tfdeid.data.sources import Source, SourceConfig, open_source
+from tfdeid.data.sources import Source
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import DeidError, unknown_name, warn
 from tfdeid.image import match_channels
@@ -54,7 +54,7 @@ class Pool:
 
 
 def open_pool(
-    source: SourceConfig,
+    source: Source,
     feature: str,
     key: Key | None,
     config: DeidConfig,
@@ -80,23 +80,22 @@ def open_pool(
     Raises:
       DeidError: the source, the split or the feature is not there, or nothing can be drawn.
     """
-    opened = open_source(source)
-    for note in opened.warnings:
+    for note in source.warnings:
         warn(note)
     for split in splits or ():
-        if split not in opened.splits:
-            raise unknown_name("split", split, opened.splits)
+        if split not in source.splits:
+            raise unknown_name("split", split, source.splits)
     values = {
         (split, number): value
-        for split in splits or opened.splits
-        for number, value in enumerate(opened.values(split, feature))
+        for split in splits or source.splits
+        for number, value in enumerate(source.values(split, feature))
         if value
     }
     drawn = _groups(values, num_images, seed, least) if whole_groups else _drawn(list(values), num_images, seed)
     if not drawn:
         many = f"at least {least} and at most {num_images:,} images of one value of" if whole_groups else "an image with"
-        raise DeidError(f"{source.dataset} must have {many} {feature!r}, it has none. Choose another feature.")
-    return _read(opened, drawn, values, feature, key, config)
+        raise DeidError(f"{source.name} must have {many} {feature!r}, it has none. Choose another feature.")
+    return _read(source, drawn, values, feature, key, config)
 
 
 def pool_of(
@@ -120,14 +119,14 @@ def pool_of(
     return open_pool(source, feature, key, config, target.num_images, target.seed, None, whole_groups, least), config
 
 
-def made_of(target: Target, key: Key | None) -> tuple[SourceConfig, DeidConfig, Key, str]:
+def made_of(target: Target, key: Key | None) -> tuple[Source, DeidConfig, Key, str]:
     """Returns the originals of a dataset, chosen as they were, what was done to them, its key, and the split that is attacked.
 
     Raises:
       DeidError: the dataset is not there, not made by this tool or of these originals, or not this key's.
     """
     _, facts, config, key, split = open_target(target, key)
-    source, _, origin = originals_of(target, facts, split)
+    source, origin = originals_of(target, facts, split)
     return source, config, key, origin
 
 

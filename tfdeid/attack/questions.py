@@ -12,7 +12,6 @@ from tfdeid.attack.inference import check_values, infer
 from tfdeid.attack.pool import Pool, made_of, open_pool, pool_of
 from tfdeid.attack.reading import MOST, Reader, read_text
 from tfdeid.attack.section import Section
-from tfdeid.data.sources import open_source
 from tfdeid.key import Key
 
 Say = Callable[[str], object]
@@ -86,7 +85,7 @@ class _Drawing:
     def __init__(self, target: Target, key: Key | None):
         self._source, self.config, self.key, self._split = made_of(target, key)
         self._target = target
-        self._others = [name for name in open_source(self._source).splits if name != self._split]
+        self._others = [name for name in self._source.splits if name != self._split]
 
     def pools(self, feature: str, num_images: int, num_public: int) -> tuple[Pool, Pool]:
         """Returns images that are attacked, and others: from other splits, or what is left of the same one."""

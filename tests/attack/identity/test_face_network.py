@@ -12,7 +12,7 @@ from tests.conftest import SHARED, absent
 from tfdeid import DeidConfig
 from tfdeid.attack.identity import IdentityOptions, face_network, reidentify
 from tfdeid.attack.pool import open_pool
-from tfdeid.data.sources import SourceConfig
+from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.errors import DeidError, DeidWarning
 
 FACES = SHARED / "data" / "faces"
@@ -34,7 +34,9 @@ def people(dlib):
     """Returns 240 photographs of 24 people."""
     if not FACES.is_dir():
         absent("the data folder ../shared")
-    return open_pool(SourceConfig(f"folder:{FACES}"), "folder", None, DeidConfig("plain", 150, 150), 240, 0, whole_groups=True)
+    return open_pool(
+        open_source(SourceConfig(f"folder:{FACES}")), "folder", None, DeidConfig("plain", 150, 150), 240, 0, whole_groups=True
+    )
 
 
 def test_vectors_are_those_of_dlib(dlib, people):

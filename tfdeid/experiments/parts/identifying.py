@@ -52,8 +52,8 @@ class Identifying(Part):
         from tfdeid.attack.identity import reidentify  # Late: loads scipy and TensorFlow.
         from tfdeid.attack.pool import open_pool  # Late: as above.
 
-        config = workshop.config(self.dataset)
-        pool = open_pool(config, self.feature, workshop.key, self.deid, self.num_images, seed=0, whole_groups=True)
+        source = workshop.source(self.dataset)
+        pool = open_pool(source, self.feature, workshop.key, self.deid, self.num_images, seed=0, whole_groups=True)
         findings = reidentify(pool, self.deid, workshop.key, seed=0, on_step=saying())
         if findings.best is None or (findings.failed and knows_faces()):
             # A part is kept for good: one that lacks a recognizer would pass for one that names nobody.

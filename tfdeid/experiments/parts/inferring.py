@@ -49,7 +49,7 @@ class Inferring(Part):
         from tfdeid.attack.inference import infer  # Late: loads TensorFlow.
         from tfdeid.attack.pool import open_pool  # Late: as above.
 
-        config, splits, key = workshop.config(self.dataset), workshop.splits(self.dataset), workshop.key
-        records = open_pool(config, self.feature, key, self.deid, self.num_images, seed=0, splits=[splits.test])
-        public = open_pool(config, self.feature, key, self.deid, self.num_public, seed=0, splits=[splits.train])
+        source, splits, key = workshop.source(self.dataset), workshop.splits(self.dataset), workshop.key
+        records = open_pool(source, self.feature, key, self.deid, self.num_images, seed=0, splits=[splits.test])
+        public = open_pool(source, self.feature, key, self.deid, self.num_public, seed=0, splits=[splits.train])
         return infer(records, public, self.deid, key, seed=0, on_step=saying()).result()

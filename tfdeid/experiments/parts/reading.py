@@ -55,11 +55,11 @@ class Reading(Part):
         from tfdeid.attack.pool import open_pool  # Late: loads scipy.
         from tfdeid.attack.reading import read_text  # Late: loads a network that reads.
 
-        config, splits, key = workshop.config(self.dataset), workshop.splits(self.dataset), workshop.key
-        inverts = workshop.source(self.dataset).splits[splits.test] >= self.num_images
+        source, splits, key = workshop.source(self.dataset), workshop.splits(self.dataset), workshop.key
+        inverts = source.splits[splits.test] >= self.num_images
         chosen = [splits.test] if inverts else None
-        pool = open_pool(config, self.feature, key, self.deid, self.num_images, seed=0, splits=chosen)
-        public = draw_images(config, splits.train, self.num_public, 0, at_most=True) if inverts else []
+        pool = open_pool(source, self.feature, key, self.deid, self.num_images, seed=0, splits=chosen)
+        public = draw_images(workshop.config(self.dataset), splits.train, self.num_public, 0, at_most=True) if inverts else []
         # Mosaics are methods by themselves.
         found = read_text(pool, self.deid, key, 0, saying(), public, inverts and len(public) >= _LEAST, mosaics=())
         return found.result()
