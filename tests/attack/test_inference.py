@@ -28,6 +28,7 @@ def drawn(count: int, seed: int) -> list[str]:
     return list(np.random.RandomState(seed).choice(["left", "right"], count))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "forms"), [("structural", ["records", "cleaned records"]), ("block_shuffle", ["records"])])
 def test_what_is_painted_is_found_under_another_key(scheme, forms):
     config = DeidConfig(scheme, 16, 32)
@@ -43,6 +44,7 @@ def test_what_is_painted_is_found_under_another_key(scheme, forms):
     assert section.figures["public_images"] == 80 and section.figures["inferred_chance"] == found.result()["inferred_chance"]
 
 
+@pytest.mark.slow
 def test_of_records_that_are_all_alike_the_most_frequent_value_is_named():
     def alike(left: int, right: int, seed: int) -> Pool:
         values = ["left"] * left + ["right"] * right
@@ -54,6 +56,7 @@ def test_of_records_that_are_all_alike_the_most_frequent_value_is_named():
     assert result["inferred_balanced"] == result["inferred_balanced_chance"] == 50
 
 
+@pytest.mark.slow
 def test_what_is_not_in_the_image_is_not_found():
     public, pool = pool_of(drawn(80, 4), 4, painted=False), pool_of(drawn(60, 5), 5, painted=False)
     found = infer(pool, public, DeidConfig("plain", 16, 32), None, num_steps=30, num_keys=2)

@@ -43,6 +43,7 @@ def test_slivers_are_gone_from_the_second_half_of_what_networks_see(case):
     assert records[..., 3:].mean() < records[..., :3].mean()
 
 
+@pytest.mark.slow
 def test_learned_linkage_beats_chance_and_gives_the_same_twice(case):
     from tfdeid.attack.linkers.learned_linkage import LearnedLinkage
 
@@ -52,6 +53,7 @@ def test_learned_linkage_beats_chance_and_gives_the_same_twice(case):
     assert (linker(case.view, case.originals) == scores).all()
 
 
+@pytest.mark.slow
 def test_learned_inversion_comes_closer_than_the_record_and_gives_the_same_twice():
     from tfdeid.attack.attackers.learned_inversion import LearnedInversion
 
@@ -66,6 +68,7 @@ def test_learned_inversion_comes_closer_than_the_record_and_gives_the_same_twice
     assert (attacker(case.view).images == found.images).all()
 
 
+@pytest.mark.slow
 def test_networks_take_the_baselines_and_few_public_images():
     from tfdeid.attack.attackers.learned_inversion import LearnedInversion
     from tfdeid.attack.linkers.learned_linkage import LearnedLinkage
@@ -76,6 +79,7 @@ def test_networks_take_the_baselines_and_few_public_images():
     assert LearnedInversion(2, NUM_KEYS)(view).images.shape == view.records.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", (3, 1))
 def test_a_judge_tells_classes_of_plain_images_and_gives_the_same_twice(channels):
     from tfdeid.attack.judge import train_judge

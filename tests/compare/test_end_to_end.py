@@ -46,6 +46,7 @@ def compare(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_the_bundled_sample(compare, tmp_path, capfd):
     code, found = compare("--dataset=lfw_subset", "--methods=pixelate:cells=4")
     assert code == 0 and list(found) == ["plain", "pixelate:cells=4"]

@@ -7,6 +7,8 @@ import re
 import signal
 import time
 
+import pytest
+
 from tests.pipeline.content import content
 from tests.pipeline.launching import (
     FOLDER,
@@ -18,6 +20,8 @@ from tests.pipeline.launching import (
     worker_processes,
 )
 from tfdeid.data.load import load
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_worker_that_is_killed(start, tmp_path, undisturbed):

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
 from tests.pipeline.content import content
 from tests.pipeline.launching import FOLDER, check_resumed, finished, reports, wait_for_shards
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_disk_that_is_full(start, tmp_path, undisturbed):

@@ -47,6 +47,7 @@ def key_path(tmp_path):
     return tmp_path / "key"
 
 
+@pytest.mark.slow
 def test_parts_are_run_once(shared_tfds, tmp_path, key_path, monkeypatch, capfd):
     folder = tmp_path / "out"
     found = reproduce(TABLE, QUICK, Workshop(folder, str(shared_tfds), str(key_path)))

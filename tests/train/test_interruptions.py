@@ -18,6 +18,8 @@ import tensorflow as tf
 from tests.conftest import ROOT
 from tests.train.conftest import ON_TWO_DEVICES
 
+pytestmark = pytest.mark.slow
+
 
 def start(*options: object, program: str = "", **environment: str) -> subprocess.Popen:
     command = [sys.executable, *(["-c", program] if program else ["-m", "tfdeid.train"]), *map(str, options)]

@@ -64,6 +64,7 @@ def test_of_ours_it_imports_the_base_module_alone():
     assert {name for name in named if name.startswith(("tfdeid", "beam", "tests"))} == {"tfdeid.train.methods.base"}
 
 
+@pytest.mark.slow
 def test_a_run_by_it_says_so_goes_on_and_keeps_to_it(installed, data, tmp_path):
     path = str(tmp_path / "run")
     train(data, TrainConfig(**HOW, epochs=1), path)
@@ -145,6 +146,7 @@ assert (float(loss), int(right), int(examples)) == (6 + 7, 4, 4), (loss, right, 
 )
 
 
+@pytest.mark.slow
 def test_two_devices_of_one_machine(data, tmp_path):
     options = {
         **HOW,
