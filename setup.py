@@ -42,7 +42,7 @@ setup(
         "tensorflow>=2.18",  # TFRecord files and tf.data
         "keras>=3.6",  # networks, losses and optimizers; TensorFlow brings it, and we import it ourselves
         "protobuf>=4.25",  # the errors of damaged records; TensorFlow brings it, and we import it ourselves
-        "tensorboard>=2.18",  # the curves of a training run, which TensorFlow writes through it
+        "tensorboard>=2.18",  # the curves of a training run: its protocol buffers
         "matplotlib>=3.8",  # plots of reports
         "jinja2>=3.1",  # pages of reports, with everything escaped that is not ours
         "tensorflow-datasets>=4.9.8",  # reads sources, writes and reads the result
@@ -61,13 +61,15 @@ setup(
         "faces": ["face_recognition_models>=0.3", "dlib-bin>=19.24"],
         "gcp": ["apache-beam[gcp]", "google-cloud-secret-manager"],  # Dataflow, gs:// paths, keys in Secret Manager
         "gpu": ["tensorflow[and-cuda]"],  # training
+        "jax": ["jax>=0.4.34", "grain>=0.2.3"],  # training on JAX, and its data without TensorFlow
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.5",  # two cores at once halve the time
             "apache-beam[dask]",  # the distributed engine that tests run on
             "hypothesis>=6",  # property tests
             "pytest-benchmark>=4",  # tests/benchmarks
-            "jax>=0.4.30",  # another backend of Keras, on which augmentation must be the same
+            "jax>=0.4.34",  # the extra jax
+            "grain>=0.2.3",  # the extra jax
             "scikit-learn>=1.4",  # what figures of classifiers, identification and verification are checked against
             "selenium>=4.20",  # drives a browser, in which pages of reports are looked at
             "face_recognition_models>=0.3",  # the extra faces

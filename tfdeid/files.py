@@ -7,6 +7,7 @@ import fcntl
 import os
 import pathlib
 import secrets
+import sys
 from collections.abc import Iterator
 
 import google_crc32c
@@ -67,6 +68,15 @@ def lock(path: epath.Path, complaint: str) -> Iterator[None]:
         except BlockingIOError:
             raise DeidError(complaint) from None
         yield
+
+
+def storage_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """Returns what is raised where a file can't be read or written, and others.
+
+    TensorFlow, once it is loaded, has errors of its own.
+    """
+    tensorflow = sys.modules.get("tensorflow")
+    return (OSError, *others, *([tensorflow.errors.OpError] if tensorflow is not None else []))
 
 
 def expand(path: str | os.PathLike[str]) -> pathlib.Path:

@@ -246,6 +246,41 @@ def import_tensorflow() -> None:
                 import tensorflow  # noqa: F401  # Late: it takes seconds, and is to be quiet.
 
 
+def import_tensorflow_for_attackers() -> None:
+    """Imports TensorFlow, as quietly, for networks of attackers, which no other backend trains.
+
+    Raises:
+      DeidError: Keras has another backend.
+    """
+    if (backend := os.environ.get("KERAS_BACKEND", "tensorflow")) != "tensorflow":
+        raise DeidError(
+            f"networks of attackers are trained on TensorFlow alone, KERAS_BACKEND was {backend!r}: unset it for this command."
+        )
+    import_tensorflow()
+
+
+def import_keras(fitting: str | None = None) -> None:
+    """Imports Keras and its backend, which the environment variable KERAS_BACKEND names, as quietly as `import_tensorflow`.
+
+    Args:
+      fitting: the backend to take where none is named, and none is loaded yet.
+
+    Raises:
+      DeidError: the backend is not installed.
+    """
+    if fitting and "keras" not in sys.modules:
+        os.environ.setdefault("KERAS_BACKEND", fitting)
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend == "tensorflow":
+        import_tensorflow()
+    try:
+        import keras  # noqa: F401  # Late: it takes seconds.
+    except ModuleNotFoundError as error:
+        raise DeidError(
+            f"KERAS_BACKEND is {backend!r}, and {error.name} is not installed: pip install 'tfdeid[{backend}]'."
+        ) from None
+
+
 @contextlib.contextmanager
 def divert_stderr(path: str | os.PathLike[str]) -> Iterator[None]:
     """Sends what native code and child processes write on standard error to a file; this process's `sys.stderr` stays.

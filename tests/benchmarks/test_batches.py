@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tfdeid.data.batches import DataConfig, ImageData
+from tfdeid.data.grain_batches import GrainData
 
 BATCH_SIZE = 64
 
@@ -34,6 +35,12 @@ def test_read(time_epoch, prepared):
     name, folder = prepared
     data = ImageData(DataConfig(name, folder), "train")
     time_epoch("tfdeid", lambda epoch: data.train_batches(BATCH_SIZE, 0, epoch))
+
+
+def test_read_by_grain(time_epoch, prepared):
+    name, folder = prepared
+    data = GrainData(DataConfig(name, folder), "train")
+    time_epoch("tfdeid, by Grain for JAX", lambda epoch: data.train_batches(BATCH_SIZE, 0, epoch))
 
 
 def test_read_as_usual(time_epoch, prepared):

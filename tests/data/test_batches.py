@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 
 from tests.data.made import FACTS, NAME, make_dataset, picture, serialized
 from tfdeid import DeidConfig, Deidentifier, DeidError
-from tfdeid.data.batches import DataConfig, ImageData, check_testable, check_trainable, read
+from tfdeid.data.batches import DataConfig, ImageData, check_testable, check_trainable
 from tfdeid.data.same_content import check_same_content
 
 
@@ -196,7 +196,7 @@ def test_an_image_that_cannot_be_is_named(tmp_path, image, file_format):
             with pytest.raises(
                 DeidError, match=rf"{NAME}-train.{file_format}-00001-of-00003, record 2: .*Copy or make"
             ) as error:
-                list(read(batches, data))
+                list(data.read(batches))
             assert "\n" not in str(error.value)
 
 
@@ -208,7 +208,7 @@ def test_a_file_that_is_damaged_after_its_labels_were_read_is_named(tmp_path):
         path = folder / f"{NAME}-train.{file_format}-00001-of-00002"
         path.write_bytes(path.read_bytes()[:600] + b"?" + path.read_bytes()[601:])
         with pytest.raises(DeidError, match=f"{path.name}, record 0: (?!.*Traceback).*Copy or make"):
-            list(read(data.train_batches(4, 0, 0), data))
+            list(data.read(data.train_batches(4, 0, 0)))
 
 
 @pytest.mark.parametrize("cache", [False, True])

@@ -80,7 +80,7 @@ for variable in trainers[0]._model.variables:
     first, second = (copy.numpy() for copy in variable.value.values)
     np.testing.assert_array_equal(first, second)
 
-strategy = trainers[0]._devices._strategy  # A second one in this process would get into the first one's way.
+strategy = trainers[0]._engine._devices._strategy  # A second one in this process would get into the first one's way.
 with strategy.scope():
     weight, optimizer = keras.Variable([10.0]), keras.optimizers.SGD(1.0)
     optimizer.build([weight])

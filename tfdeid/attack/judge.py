@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tfdeid.attack.base import Image
 from tfdeid.image import resize
 from tfdeid.parallel import parallel_map
-from tfdeid.terminal import import_tensorflow
+from tfdeid.terminal import import_tensorflow_for_attackers
 
 _BATCH_SIZE, _LEARNING_RATE = 64, 4e-3
 # About a minute and a half on two cores.
@@ -43,7 +43,7 @@ def train_judge(
     Returns:
       A function from uint8[M, S, S, C] to the likeliest classes, intp[M].
     """
-    import_tensorflow()
+    import_tensorflow_for_attackers()
     import keras  # Late: takes seconds to load.
     import tensorflow as tf  # Late: takes seconds to load.
 

@@ -14,7 +14,7 @@ from tfdeid.data.sources import absolute_dataset
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.key import Key
 from tfdeid.parser import Parser
-from tfdeid.terminal import import_tensorflow
+from tfdeid.terminal import import_tensorflow_for_attackers
 
 _EPILOG = """\
 Every attacker has the records, the published configuration and public images of the same kind. Those named known_plaintext_N
@@ -61,7 +61,7 @@ def run(argv: Sequence[str], program: str) -> int:
         raise DeidError(f"fail_if_gap_closed must be in (0, 1], fail_if_gap_closed was {threshold}.")
     folder = writable_folder(arguments.output_dir, "output_dir")
     try:
-        import_tensorflow()
+        import_tensorflow_for_attackers()
         from tfdeid.attack import attack_html, attack_json, perform, questions, text  # Late: loads scipy and TensorFlow.
 
         target = perform.Target(

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from tfdeid.data.draw import read_images
 from tfdeid.key import Key
 from tfdeid.parser import Parser
-from tfdeid.terminal import import_tensorflow
+from tfdeid.terminal import import_keras
+from tfdeid.train.engines import backend_of
 
 
 def run(argv: Sequence[str], program: str) -> int:
     arguments = _parser(program).parse(argv)
-    import_tensorflow()
+    import_keras(backend_of(arguments.run))
     from tfdeid.train.classify import classify, needs_key  # Late: TensorFlow takes seconds.
     from tfdeid.train.run_dir import RunDir  # Late: as above.
 

@@ -11,7 +11,7 @@ from tfdeid.errors import DeidError, unknown_name
 from tfdeid.experiments.scale import SCALES
 from tfdeid.key import Key
 from tfdeid.parser import Parser
-from tfdeid.terminal import import_tensorflow
+from tfdeid.terminal import import_tensorflow_for_attackers
 
 _SCALES = [name for name, scale in SCALES.items() if not scale.is_whole]
 _EXAMPLES = """\
@@ -54,7 +54,7 @@ def run(argv: Sequence[str], program: str) -> int:
         key = str(path)
         print(f"{'made' if made else 'using'} the key {key}")
     dataset = absolute_dataset(arguments.dataset, arguments.data_dir)
-    import_tensorflow()
+    import_tensorflow_for_attackers()
     from tfdeid.compare.perform import perform  # Late: loads scipy and TensorFlow Datasets.
     from tfdeid.compare.plan import Question  # Late: as above.
     from tfdeid.experiments.splits import held_out  # Late: as above.

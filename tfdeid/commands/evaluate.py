@@ -13,7 +13,8 @@ from tfdeid.commandline import absolute, writing
 from tfdeid.errors import unknown_name
 from tfdeid.files import write_text
 from tfdeid.options import parse
-from tfdeid.terminal import import_tensorflow
+from tfdeid.terminal import import_keras
+from tfdeid.train.engines import backend_of
 
 _EXAMPLES = """\
 examples:
@@ -47,7 +48,7 @@ class EvaluateOptions:
 def run(argv: Sequence[str] | None = None, program: str = "tfdeid evaluate") -> int:
     """Evaluates; returns 0, or raises DeidError for what the user can mend."""
     (options,) = parse(argv, program, "Test the network of a training run.", _EXAMPLES, EvaluateOptions, {})
-    import_tensorflow()
+    import_keras(backend_of(options.run))
     from tfdeid.train.confusion import draw_confusion, table  # Late: as above.
     from tfdeid.train.evaluation import evaluate  # Late: TensorFlow takes seconds.
     from tfdeid.train.run_dir import RunDir  # Late: as above.

@@ -9,7 +9,7 @@ from tfdeid.commandline import command
 from tfdeid.data.batches import DataConfig
 from tfdeid.errors import DeidError
 from tfdeid.options import parse
-from tfdeid.terminal import import_tensorflow
+from tfdeid.terminal import import_keras
 from tfdeid.train.config import TrainConfig
 
 _EXAMPLES = """\
@@ -40,7 +40,7 @@ def run(argv: Sequence[str] | None = None, program: str = "tfdeid train") -> int
     )
     if not options.run_dir:
         raise DeidError("say where results go with --run_dir, a folder for this run alone.")
-    import_tensorflow()
+    import_keras()
     from tfdeid.train.trainer import train  # Late: TensorFlow takes seconds.
 
     try:

@@ -97,6 +97,8 @@ class ImageData:
       channels: 1 or 3.
       resizing: the sizes that images are resized to while loading, one after the other.
       facts: what determines the content: for de-identified data what its metadata says, else name and version.
+      format: of its files, a name of `READERS`.
+      parts: files of the split, each with how many records are skipped and taken.
     """
 
     def __init__(self, config: DataConfig, split: str, dataset: str | None = None):
@@ -121,8 +123,8 @@ class ImageData:
         self._tests: dict[int, tf.data.Dataset] = {}
         self.name = builder.info.full_name
         self.size: int = _size(builder.info, split)
-        self._parts = builder.info.splits[split].file_instructions
-        self._format = builder.info.file_format.value
+        self.parts = builder.info.splits[split].file_instructions
+        self.format = builder.info.file_format.value
         self.label_names: list[str] = store.label_names
         self.channels: int = channels
         self.facts = read_facts(builder.data_dir) or {"source": store.source_name, "source_version": store.version}
@@ -139,10 +141,10 @@ class ImageData:
         """
         count = 0
         with tqdm(total=self.size, unit="record", desc=f"labels of {self.split}", leave=False, disable=None) as bar:
-            for part in self._parts:
+            for part in self.parts:
                 path, record = epath.Path(part.filename), part.skip
                 try:
-                    for data in READERS[self._format](path, part.skip, part.take):
+                    for data in READERS[self.format](path, part.skip, part.take):
                         count += self._label(data) < 0
                         record += 1
                         bar.update()
@@ -152,11 +154,11 @@ class ImageData:
 
     def _label(self, data: bytes) -> int:
         """Returns the label of a serialized example; raises DeidError if it has none that can be."""
-        import tensorflow as tf  # Late: takes seconds, and options are checked without it.
         from google.protobuf.message import DecodeError  # Late: TensorFlow brings it.
+        from tensorflow_datasets.proto import tf_example_pb2  # Late: loads TFDS.
 
         try:
-            labels = tf.train.Example.FromString(data).features.feature[self._store.label_key].int64_list.value
+            labels = tf_example_pb2.Example.FromString(data).features.feature[self._store.label_key].int64_list.value
         except DecodeError as error:
             raise DeidError("it is no record of a TFDS dataset") from error
         if len(labels) != 1 or not -1 <= labels[0] < len(self.label_names):
@@ -205,7 +207,7 @@ class ImageData:
 
         if self._cached is not None:
             return self._cached
-        parts = self._parts
+        parts = self.parts
         if shuffle_seed is not None:
             parts = [parts[k] for k in np.random.RandomState(shuffle_seed).permutation(len(parts))]
         names, ranges = [part.filename for part in parts], np.array([(part.skip, part.take) for part in parts], np.int64)
@@ -219,7 +221,7 @@ class ImageData:
         if self._config.cache:
             self._cached = records = records.cache()
             # A cache counts only once it has been read to its end, which an epoch of whole batches need not do.
-            for _ in read(records, self):
+            for _ in self.read(records):
                 pass
         return records
 
@@ -227,7 +229,7 @@ class ImageData:
         """Returns the serialized examples of a file that come after some that are skipped."""
         import tensorflow as tf  # Late: takes seconds, and options are checked without it.
 
-        if self._format == "tfrecord":
+        if self.format == "tfrecord":
             return tf.data.TFRecordDataset(name).skip(part[0]).take(part[1])
         blocks = tf.data.Dataset.from_generator(
             lambda name, skip, take: array_record.read_blocks(epath.Path(os.fsdecode(name)), int(skip), int(take)),
@@ -236,7 +238,26 @@ class ImageData:
         )
         return blocks.unbatch()
 
-    def damaged(self) -> str | None:
+    def read(self, batches: Iterable[T]) -> Iterator[T]:
+        """Yields batches; what is damaged is one clear error, which names file and record where it can find them.
+
+        Raises:
+          DeidError: a file is damaged or gone, an image can't be decoded or has another size, or another worker has stopped.
+        """
+        import tensorflow as tf  # Late: as above.
+
+        try:
+            yield from batches
+        except tf.errors.OpError as error:
+            said = reason(error)
+            if "ollective" in said:  # Workers agree on each batch.
+                raise DeidError(
+                    f"another worker has stopped ({said}). Start all of them again: they go on together."
+                ) from error
+            where = self._damaged()
+            raise _unreadable(self.name, f"{where}: {said}" if where else said) from error
+
+    def _damaged(self) -> str | None:
         """Returns file and record of the first example, in stored order, that can't be read and decoded; None if all can."""
         import tensorflow as tf  # Late: takes seconds, and options are checked without it.
 
@@ -245,7 +266,7 @@ class ImageData:
             for _ in _without_tuner(self._records(None).map(self._decode, _THREADS)):
                 good += 1
         except tf.errors.OpError:
-            for part in self._parts:
+            for part in self.parts:
                 if good < part.take:
                     return f"{part.filename}, record {part.skip + good}"
                 good -= part.take
@@ -282,24 +303,6 @@ def _size(info: Any, split: str) -> int:
     if size < 1:
         raise DeidError(f"a split must have examples, {split!r} of {info.full_name} has none.")
     return size
-
-
-def read(batches: Iterable[T], data: ImageData) -> Iterator[T]:
-    """Yields batches of the data; what is damaged is one clear error, which names file and record where it can find them.
-
-    Raises:
-      DeidError: a file is damaged or gone, an image can't be decoded or has another size, or another worker has stopped.
-    """
-    import tensorflow as tf  # Late: as above.
-
-    try:
-        yield from batches
-    except tf.errors.OpError as error:
-        said = reason(error)
-        if "ollective" in said:  # Workers agree on each batch.
-            raise DeidError(f"another worker has stopped ({said}). Start all of them again: they go on together.") from error
-        where = data.damaged()
-        raise _unreadable(data.name, f"{where}: {said}" if where else said) from error
 
 
 def _unreadable(name: str, problem: str) -> DeidError:

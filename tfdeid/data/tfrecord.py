@@ -22,7 +22,7 @@ import google_crc32c
 from etils import epath
 
 from tfdeid.errors import DeidError
-from tfdeid.files import is_remote
+from tfdeid.files import is_remote, storage_errors
 
 # A record: the data's length, the CRC of the length; the data; the CRC of the data.
 _HEADER = struct.Struct("<QI")
@@ -66,13 +66,11 @@ def read_records_at(path: epath.Path, places: Iterable[int]) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _opened(path: epath.Path) -> Iterator[_Records]:
-    import tensorflow as tf  # Late: takes seconds.
-
     try:
         size, modified = _state(path)
         with path.open("rb") as file:
             yield _Records(cast(BinaryIO, file), size, _marks(os.fspath(path), size, modified))
-    except (OSError, tf.errors.OpError) as error:  # The second for what is remote.
+    except storage_errors() as error:
         raise DeidError(getattr(error, "strerror", None) or str(error).splitlines()[0]) from error
 
 
@@ -168,6 +166,12 @@ def _record(data: bytes, position: int) -> bytes:
     if data[-_CRC.size :] != _CRC.pack(masked_crc(record)):
         raise DeidError(f"the checksum of the record at byte {position} is wrong")
     return record
+
+
+def frame_record(data: bytes) -> bytes:
+    """Returns data as a record of a TFRecord file."""
+    length = struct.pack("<Q", len(data))
+    return length + _CRC.pack(masked_crc(length)) + data + _CRC.pack(masked_crc(data))
 
 
 def masked_crc(data: bytes) -> int:

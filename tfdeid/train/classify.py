@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import keras
 import numpy as np
-import tensorflow as tf
 
 from tfdeid.deidentifier import DeidConfig, Deidentifier
 from tfdeid.errors import DeidError
@@ -30,7 +30,8 @@ def classify(images: Sequence[np.ndarray], run: RunDir, key: Key | None, which: 
     """
     prepare = _preparation(run, key)
     batch = np.stack([prepare(image) for image in images])
-    return tf.nn.softmax(load_network(run, which)(batch, training=False)).numpy()
+    logits = load_network(run, which)(batch, training=False)
+    return keras.ops.convert_to_numpy(keras.ops.softmax(logits))
 
 
 def needs_key(run: RunDir) -> bool:

@@ -3,48 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import keras
 import numpy as np
-import tensorflow as tf
 from tqdm import tqdm
 
-from tfdeid.data.batches import DataConfig, ImageData, check_testable, read
+from tfdeid.data.batches import DataConfig, ImageData, check_testable
 from tfdeid.data.same_content import check_same_content
 from tfdeid.errors import DeidError
 from tfdeid.models import make_model
-from tfdeid.train.run_dir import LAST, RunDir, variables_of
+from tfdeid.train import engines
+from tfdeid.train.run_dir import LAST, RunDir
 
 T = TypeVar("T")
+Predictor = Callable[..., np.ndarray]
+"""A network as a function from images, and the batch size that they are filled up to, to logits."""
 _BATCH_SIZE = 64
 _TIMED_CALLS = {1: 30, _BATCH_SIZE: 5}  # batch size -> calls, of which the median counts
-
-
-class Predictor:
-    """A network as a function from images to logits. Each batch size is compiled anew, so few are used."""
-
-    def __init__(self, model: keras.Model, compiles: bool = True):
-        self._call = tf.function(lambda images: model(images, training=False), jit_compile=compiles)
-
-    def __call__(self, images: tf.Tensor | np.ndarray, batch_size: int | None = None) -> tf.Tensor:
-        """Returns float32[B, classes] for uint8[B, S, S, C]; B is at most the batch size, which it is filled up to."""
-        count = images.shape[0]
-        missing = (batch_size or count) - count
-        if missing:
-            images = tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
-        return self._call(images)[:count]
 
 
 def accuracy_and_loss(predictor: Predictor, data: ImageData, batch_size: int) -> tuple[float, float]:
     """Returns the share of right answers and the mean cross-entropy of the examples that have labels."""
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
     right = loss = 0.0
-    for images, labels in read(data.test_batches(batch_size), data):
+    for images, labels in data.read(data.test_batches(batch_size)):
+        labels = np.asarray(labels)
         known = labels >= 0
         labels, logits = labels[known], predictor(images, batch_size)[known]
-        right += float(tf.reduce_sum(tf.cast(tf.argmax(logits, -1) == labels, tf.float32)))
+        right += float((logits.argmax(-1) == labels).sum())
         loss += float(cross_entropy(labels, logits))
     labelled = data.size - data.unlabelled
     return right / labelled, loss / labelled
@@ -116,7 +106,7 @@ def load_network(run: RunDir, which: str = LAST) -> keras.Model:
     """Returns the network of a run with the weights of its last or best checkpoint."""
     network, labels = run.record["network"], run.record["dataset"]["label_names"]
     model = make_model(network["model"], network["image_size"], network["channels"], len(labels), network["precision"])
-    run.restore({"network": variables_of(model)}, which)
+    run.restore({"network": model.variables}, which)
     return model
 
 
@@ -138,16 +128,18 @@ def evaluate(
     recorded = recorded_config(DataConfig, run.record["data"], run)
     config = dataclasses.replace(recorded, data_dir=data_dir or recorded.data_dir)
     split = split or config.test_split
-    data = ImageData(config, split, dataset or config.test_dataset)
+    engine = engines.module()
+    data = engine.Data(config, split, dataset or config.test_dataset)
     network, trained = run.record["network"], run.record["dataset"]
     check_same_content(trained["facts"], (network["image_size"], network["channels"]), trained["label_names"], data)
     check_testable(data, "--split")
-    predictor = Predictor(load_network(run, which))
+    predictor = engine.Predictor(load_network(run, which))
     confusion = np.zeros((len(data.label_names),) * 2, np.int64)
     with tqdm(total=data.size, unit="image", desc="evaluating", leave=False, disable=None) as bar:
-        for images, labels in read(data.test_batches(_BATCH_SIZE), data):
-            predicted, known = tf.argmax(predictor(images, _BATCH_SIZE), -1).numpy(), labels.numpy() >= 0
-            np.add.at(confusion, (labels.numpy()[known], predicted[known]), 1)
+        for images, labels in data.read(data.test_batches(_BATCH_SIZE)):
+            labels = np.asarray(labels)
+            predicted, known = predictor(images, _BATCH_SIZE).argmax(-1), labels >= 0
+            np.add.at(confusion, (labels[known], predicted[known]), 1)
             bar.update(len(predicted))
     return Evaluation(
         dataset=data.name,
@@ -177,12 +169,12 @@ def recorded_config(dataclass: type[T], values: dict[str, Any], run: RunDir) -> 
 
 def _milliseconds(predictor: Predictor, data: ImageData, batch_size: int, calls: int) -> float:
     """Returns the median time of an image in batches of a size, from pixels in memory to logits in memory."""
-    batches = [images.numpy() for images, _ in data.test_batches(batch_size).take(calls)]
+    batches = [np.asarray(images) for images, _ in itertools.islice(data.read(data.test_batches(batch_size)), calls)]
     predictor(batches[0], batch_size)  # Compiles.
     seconds = []
     for images in batches:
         started = time.perf_counter()
-        predictor(images, batch_size).numpy()
+        predictor(images, batch_size)
         seconds.append((time.perf_counter() - started) / batch_size)
     return 1000 * float(np.median(seconds))
 

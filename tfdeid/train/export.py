@@ -9,7 +9,7 @@ import keras
 from etils import epath
 
 from tfdeid.errors import DeidError, reason
-from tfdeid.train.run_dir import BEST, LAST, RunDir, variables_of
+from tfdeid.train.run_dir import BEST, LAST, RunDir
 
 
 def export(model: keras.Model, run: RunDir) -> None:
@@ -20,7 +20,7 @@ def export(model: keras.Model, run: RunDir) -> None:
     """
     try:
         for which in (BEST, LAST):  # The last one stays in memory.
-            run.restore({"network": variables_of(model)}, which)
+            run.restore({"network": model.variables}, which)
             _save(model, run.path, which)
     except OSError as error:
         raise DeidError(f"the network can't be written to {run.path}: {reason(error)}. Make room, and run again.") from error

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import math
 
+import keras
 from etils import epath
 
 from tfdeid.data.batches import DataConfig, ImageData, check_testable, check_trainable
 from tfdeid.data.same_content import check_same_content
 from tfdeid.errors import DeidError
 from tfdeid.schemes import SCHEMES
+from tfdeid.train.config import TrainConfig
+from tfdeid.train.methods import METHODS
+
+
+def check_backend(config: TrainConfig) -> None:
+    """Raises DeidError if a way to train does not suit the backend of Keras."""
+    backend, known = keras.backend.backend(), METHODS[config.method].backends
+    if backend not in known:
+        raise DeidError(f"the method {config.method!r} trains on {' or '.join(known)}, KERAS_BACKEND was {backend!r}.")
+    if backend == "jax" and config.precision == "mixed_float16":
+        raise DeidError("on JAX numbers of half the size are mixed_bfloat16, precision was mixed_float16.")
 
 
 def check_data(config: DataConfig, train_data: ImageData, test_data: ImageData, batch_size: int, devices: int) -> None:

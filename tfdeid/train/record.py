@@ -7,6 +7,8 @@ import importlib.metadata
 import os
 from typing import Any
 
+import keras
+
 import tfdeid
 from tfdeid.commandline import absolute
 from tfdeid.data.batches import DataConfig, ImageData
@@ -17,8 +19,9 @@ from tfdeid.train.methods.base import Method
 
 def make_record(data_config: DataConfig, config: TrainConfig, data: ImageData, method: Method) -> dict[str, Any]:
     """Returns what `run.json` says at first. The standard method, which earlier versions had alone, adds nothing."""
-    versions = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "tensorflow-datasets", "numpy")}
-    added = {"plugins": config.plugins(), "method": method.record()}
+    backend = keras.backend.backend()
+    versions = {name: importlib.metadata.version(name) for name in (backend, "keras", "tensorflow-datasets", "numpy")}
+    added = {"plugins": config.plugins(), "method": method.record(), "backend": _other_backend()}
     return {
         "train": config.to_dict(),
         **{name: values for name, values in added.items() if values},
@@ -44,7 +47,14 @@ def make_identity(data_config: DataConfig, config: TrainConfig, train_data: Imag
         name: {**split.facts, "examples": split.size, "image_size": split.image_size, "resizing": split.resizing}
         for name, split in (("train_data", train_data), ("test_data", test_data))
     }
-    return {**config.identity(), **data, **contents}
+    other = _other_backend()
+    return {**config.identity(), **data, **contents, **({"backend": other} if other else {})}
+
+
+def _other_backend() -> str:
+    """Returns the backend of Keras; "" for TensorFlow, which earlier versions had alone."""
+    backend = keras.backend.backend()
+    return "" if backend == "tensorflow" else backend
 
 
 def anywhere(config: DataConfig) -> dict[str, Any]:

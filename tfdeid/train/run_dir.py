@@ -10,17 +10,16 @@ import csv
 import io
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
 from etils import epath
 
 from tfdeid.commandline import absolute
 from tfdeid.errors import DeidError, reason
-from tfdeid.files import lock, write_text
+from tfdeid.files import lock, storage_errors, write_text
+from tfdeid.train import engines
 
 LAST, BEST = "last", "best"
 _LOCK = ".lock"
@@ -100,7 +99,7 @@ class RunDir:
         """Returns the prefix of the last or the best checkpoint."""
         return self._prefix(self.record["checkpoints"][which])
 
-    def commit(self, row: dict[str, Any], variables: Mapping[str, Sequence[tf.Variable]]) -> None:
+    def commit(self, row: dict[str, Any], variables: Mapping[str, Sequence[keras.Variable]]) -> None:
         """Ends an epoch: writes its checkpoint, `log.csv`, then `run.json`; then drops checkpoints that no longer count.
 
         Args:
@@ -115,10 +114,10 @@ class RunDir:
         checkpoints = {LAST: epoch, BEST: best}
         try:
             self._checkpoints.mkdir(parents=True, exist_ok=True)
-            tf.train.Checkpoint(**{name: list(values) for name, values in variables.items()}).write(self._prefix(epoch))
+            engines.module().write_checkpoint(self._prefix(epoch), variables)
             write_text(self.path / "log.csv", _csv(history))
             write_text(self.path / "run.json", _json({**self.record, "history": history, "checkpoints": checkpoints}))
-        except (OSError, tf.errors.OpError) as error:
+        except storage_errors() as error:
             self._drop_checkpoints(keep=set(self.record["checkpoints"].values()))
             kept = "the last one before it is kept" if self.history else "there was none before it"
             raise DeidError(
@@ -128,19 +127,25 @@ class RunDir:
         self.record = {**self.record, "history": history, "checkpoints": checkpoints}
         self._drop_checkpoints(keep=set(checkpoints.values()))
 
-    def restore(self, variables: Mapping[str, Sequence[tf.Variable]], which: str = LAST) -> None:
+    def restore(self, variables: Mapping[str, Sequence[keras.Variable]], which: str = LAST) -> None:
         """Reads a checkpoint into variables; those of a part that is not named are passed over.
 
         Raises:
           DeidError: the checkpoint is damaged or of another network.
         """
-        checkpoint = tf.train.Checkpoint(**{name: list(values) for name, values in variables.items()})
+        self._check_backend()
         try:
-            with _without_patterns(self._checkpoints) as folder:
-                status = checkpoint.read(str(folder / epath.Path(self.checkpoint(which)).name))
-            status.assert_existing_objects_matched().expect_partial()
-        except (tf.errors.OpError, ValueError, IndexError, AssertionError) as error:
+            engines.module().read_checkpoint(self.checkpoint(which), variables)
+        except storage_errors(ValueError, IndexError, AssertionError) as error:
             raise DeidError(f"the checkpoint {self.checkpoint(which)} can't be read: {reason(error)}.") from error
+
+    def _check_backend(self) -> None:
+        trained, ours = self.record.get("backend", "tensorflow"), keras.backend.backend()
+        if trained != ours:
+            raise DeidError(
+                f"{self.path} is the run of another backend: it was trained on {trained}, and KERAS_BACKEND is {ours!r}. Its "
+                f"networks, {LAST}.keras and {BEST}.keras, can be loaded on any."
+            )
 
     def write_results(self, results: dict[str, Any]) -> None:
         """Puts the results of the whole run into `run.json`."""
@@ -149,7 +154,7 @@ class RunDir:
     def _write(self, record: dict[str, Any]) -> None:
         try:
             write_text(self.path / "run.json", _json(record))
-        except (OSError, tf.errors.OpError) as error:
+        except storage_errors() as error:
             raise _unwritable(self.path, error) from error
         self.record = record
 
@@ -168,11 +173,6 @@ class RunDir:
                     path.rmtree() if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def variables_of(network: keras.Model | keras.optimizers.Optimizer) -> list[tf.Variable]:
-    """Returns what a checkpoint holds of a network or an optimizer."""
-    return [variable.value for variable in network.variables]
-
-
 def _folder(path: epath.PathLike) -> epath.Path:
     """Returns a run's folder, absolute; TensorFlow takes no name that is not UTF-8."""
     try:
@@ -184,9 +184,11 @@ def _folder(path: epath.PathLike) -> epath.Path:
 def _read(path: epath.Path) -> dict[str, Any] | None:
     try:
         record = json.loads((path / "run.json").read_text())
-    except (FileNotFoundError, NotADirectoryError, tf.errors.NotFoundError):
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, OSError, RecursionError, tf.errors.OpError) as error:
+    except storage_errors(ValueError, RecursionError) as error:
+        if type(error).__name__ == "NotFoundError":  # TensorFlow's, of a remote folder.
+            return None
         raise DeidError(f"{path / 'run.json'} can't be read: {reason(error)}. Choose another --run_dir.") from error
     if not _has(record, ("history", "checkpoints")) or not _is_whole(record["history"], record["checkpoints"]):
         raise DeidError(f"{path / 'run.json'} is not that of a training run. Choose another --run_dir.")
@@ -202,18 +204,6 @@ def _is_whole(history: Any, checkpoints: Any) -> bool:
     rows = isinstance(history, list) and all(_has(row, ("epoch", "test_accuracy")) for row in history)
     named = checkpoints == {} or (_has(checkpoints, (LAST, BEST)) and all(isinstance(k, int) for k in checkpoints.values()))
     return rows and named and bool(history) == bool(checkpoints)
-
-
-@contextlib.contextmanager
-def _without_patterns(folder: epath.Path) -> Iterator[epath.Path]:
-    """Gives a name of the folder that is no pattern: TensorFlow looks for a checkpoint to read among the files that match."""
-    if not set(os.fspath(folder)) & set("[]*?{}\\") or "://" in os.fspath(folder):
-        yield folder
-        return
-    with tempfile.TemporaryDirectory() as elsewhere:
-        link = os.path.join(elsewhere, "checkpoints")
-        os.symlink(folder, link)
-        yield epath.Path(link)
 
 
 def _check_same_run(path: epath.Path, begun: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
@@ -239,7 +229,7 @@ def _locked(path: epath.Path) -> Iterator[None]:
             path.mkdir(parents=True, exist_ok=True)
             complaint = f"another process is training in {path}. Choose another --run_dir, or wait."
             held.enter_context(lock(path / _LOCK, complaint))
-        except (OSError, tf.errors.OpError) as error:
+        except storage_errors() as error:
             raise _unwritable(path, error) from error
         yield
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
+from keras import ops
 
 from tfdeid.train.config import TrainConfig
 
@@ -32,12 +32,12 @@ class EpochSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.decay = decay
 
     def __call__(self, step: Any) -> Any:
-        step = tf.cast(step, tf.int64)
-        start, rate = 0, tf.constant(self.pieces[0][1], tf.float32)
+        step = ops.cast(step, "int32")
+        start, rate = 0, ops.convert_to_tensor(self.pieces[0][1], "float32")
         for (epochs, _), (_, following) in zip(self.pieces, self.pieces[1:]):
             start += epochs * self.steps_per_epoch
-            rate = tf.where(step >= start, following, rate)
-        return rate / (1 + self.decay * tf.cast(step, tf.float32)) if self.decay else rate
+            rate = ops.where(step >= start, following, rate)
+        return rate / (1 + self.decay * ops.cast(step, "float32")) if self.decay else rate
 
 
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
@@ -55,12 +55,12 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         self.decay = decay
 
     def __call__(self, step: Any) -> Any:
-        step = tf.cast(step, tf.float32)
+        step = ops.cast(step, "float32")
         rise = max(1.0, _RISE * self.num_steps)
         fall = max(1.0, self.num_steps - rise)
         # Half a step on: no step has a rate of 0.
-        share = tf.minimum((step + 0.5) / rise, (self.num_steps - step - 0.5) / fall)
-        rate = self.highest * tf.clip_by_value(share, 0.0, 1.0)
+        share = ops.minimum((step + 0.5) / rise, (self.num_steps - step - 0.5) / fall)
+        rate = self.highest * ops.clip(share, 0.0, 1.0)
         return rate / (1 + self.decay * step) if self.decay else rate
 
 

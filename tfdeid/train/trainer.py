@@ -6,23 +6,21 @@ import contextlib
 import time
 from typing import Any
 
-import keras
-import tensorflow as tf
-
 from tfdeid.data.augment import RandomAffine
-from tfdeid.data.batches import DataConfig, ImageData, read
+from tfdeid.data.batches import DataConfig, ImageData
 from tfdeid.errors import DeidError
 from tfdeid.models import make_model
+from tfdeid.train import engines
 from tfdeid.train.config import TrainConfig
-from tfdeid.train.devices import Devices, number_of_this_device, other_workers
-from tfdeid.train.evaluation import Predictor, accuracy_and_loss
+from tfdeid.train.engines.base import Engine, OutOfMemory
+from tfdeid.train.evaluation import accuracy_and_loss
 from tfdeid.train.export import export
-from tfdeid.train.guards import check_data, check_finite
+from tfdeid.train.guards import check_backend, check_data, check_finite
 from tfdeid.train.methods import METHODS
 from tfdeid.train.methods.base import Method, Plan
 from tfdeid.train.progress import Progress, epoch_line
 from tfdeid.train.record import make_identity, make_record
-from tfdeid.train.run_dir import RunDir, variables_of
+from tfdeid.train.run_dir import RunDir
 from tfdeid.train.schedule import make_optimizer, next_rate
 from tfdeid.train.tensorboard import TensorBoard
 
@@ -41,27 +39,27 @@ def train(data_config: DataConfig, config: TrainConfig, run_path: str) -> RunDir
     Raises:
       DeidError: something that the user can mend; finished epochs are kept.
     """
-    devices = Devices(config.strategy)  # Before anything else is run: workers must connect first.
-    keras.utils.set_random_seed(config.seed)
-    if config.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    train_data = ImageData(data_config, data_config.train_split)
-    test_data = ImageData(data_config, data_config.test_split, data_config.test_dataset)
-    check_data(data_config, train_data, test_data, config.batch_size, devices.count)
+    backend = engines.module()
+    check_backend(config)
+    engine = backend.Engine(config.strategy, config.deterministic)  # Before anything else is run: workers must connect first.
+    engine.seed(config.seed)
+    train_data = backend.Data(data_config, data_config.train_split)
+    test_data = backend.Data(data_config, data_config.test_split, data_config.test_dataset)
+    check_data(data_config, train_data, test_data, config.batch_size, engine.count)
     plan = Plan(
         examples=train_data.size,
         batch_size=config.batch_size,
         steps_per_epoch=train_data.size // config.batch_size,
         epochs=config.total_epochs,
-        devices=devices.count,
+        devices=engine.count,
         seed=config.seed,
     )
     method = METHODS[config.method](config.options, plan)
     augment = RandomAffine(data_config.rotation, data_config.shift, data_config.flip, data_config.fill)
     record = make_record(data_config, config, train_data, method)
     identity = make_identity(data_config, config, train_data, test_data)
-    with RunDir.begin(run_path, record, identity, writes=devices.is_chief) as run:
-        _Trainer(train_data, test_data, augment, config, method, run, devices).run()
+    with RunDir.begin(run_path, record, identity, writes=engine.is_chief) as run:
+        _Trainer(train_data, test_data, augment, config, method, run, engine).run()
     return run
 
 
@@ -76,51 +74,49 @@ class _Trainer:
         config: TrainConfig,
         method: Method,
         run: RunDir,
-        devices: Devices,
+        engine: Engine,
     ):
         self._train_data, self._test_data = train_data, test_data
         self._config, self._method, self._plan = config, method, method.plan
-        self._dir, self._devices = run, devices
-        self._progress, self._tensorboard = Progress(devices.is_chief), TensorBoard(run.path / "tensorboard")
+        self._dir, self._engine, self._augment = run, engine, augment
+        self._progress, self._tensorboard = Progress(engine.is_chief), TensorBoard(run.path / "tensorboard")
         self._done = len(run.history)  # Epochs, when this process began.
-        with devices.scope():
+        with engine.scope():
             self._model = make_model(
                 config.model, train_data.image_size, train_data.channels, len(train_data.label_names), config.precision
             )
             method.check(self._model)
             self._optimizer = make_optimizer(config, self._plan.steps_per_epoch)
             self._optimizer.build(self._model.trainable_variables)
-            self._step = _make_step(method, self._model, self._optimizer, augment, devices)
-        self._state = {"network": variables_of(self._model), "optimizer": variables_of(self._optimizer)}
-        self._predictor = Predictor(self._model, devices.compiles)
+        self._state = {"network": self._model.variables, "optimizer": self._optimizer.variables}
+        self._predictor = engines.module().Predictor(self._model, engine.compiles)
 
     def run(self) -> None:
         """Trains from the last whole epoch to the end."""
         if self._dir.history:
             self._dir.restore(self._state)
+        with self._engine.scope():
+            self._engine.build(self._model, self._optimizer, self._method, self._augment)
         self._progress.say(self._beginning())
         for epoch in range(self._done, self._plan.epochs):
             row = self._epoch(epoch)
-            if self._devices.is_chief:
+            if self._engine.is_chief:
                 self._dir.commit(row, self._state)
                 self._tensorboard.add(row)
                 self._progress.say(epoch_line(row, self._plan.epochs))
-        if self._devices.is_chief:
+        if self._engine.is_chief:
             export(self._model, self._dir)
         # The chief has all that it needs of the others.
-        with contextlib.suppress(DeidError) if self._devices.is_chief else contextlib.nullcontext():
-            self._devices.wait_for_all()
+        with contextlib.suppress(DeidError) if self._engine.is_chief else contextlib.nullcontext():
+            self._engine.wait_for_all()
 
     def _epoch(self, epoch: int) -> dict[str, Any]:
         """Trains one epoch and tests; returns its figures."""
-        batches = self._devices.share_out(
-            lambda batch_size, shard: self._method.batches(self._train_data, batch_size, epoch, shard), self._plan.batch_size
-        )
         learning_rate = next_rate(self._optimizer)
         started = time.perf_counter()
-        sums = self._steps(batches, epoch)
+        sums = self._steps(epoch)
         self._check(sums.mean_loss, epoch)
-        self._devices.average_statistics(self._model)
+        self._engine.end_epoch()
         seconds = time.perf_counter() - started
         test_accuracy, test_loss = self._test()
         # The last step's loss was that of the weights before it.
@@ -137,12 +133,12 @@ class _Trainer:
             "share_of_time_waiting_for_data": round(sums.seconds_waited / seconds, 4),
         }
 
-    def _steps(self, batches: Any, epoch: int) -> _Sums:
+    def _steps(self, epoch: int) -> _Sums:
         """Takes an epoch's steps."""
         num_steps, sums = self._plan.steps_per_epoch, _Sums()
         at_first = "the first step compiles the network" if epoch == self._done else ""
         with self._progress.bar(f"epoch {epoch + 1}/{self._plan.epochs}", num_steps, at_first) as bar:
-            iterator = read(batches, self._train_data)
+            iterator = self._engine.batches(self._method, self._train_data, epoch)
             for k in range(num_steps):
                 asked = time.perf_counter()
                 images, labels = next(iterator)
@@ -153,11 +149,10 @@ class _Trainer:
                     bar.show(sums.mean_loss, sums.accuracy)
         return sums
 
-    def _take_step(self, images: Any, labels: Any, number: int) -> tuple[tf.Tensor, ...]:
+    def _take_step(self, images: Any, labels: Any, number: int) -> tuple[Any, Any, Any]:
         try:
-            with other_workers():
-                return self._step(images, labels, tf.constant(number, tf.int64))
-        except tf.errors.ResourceExhaustedError as error:
+            return self._engine.step(images, labels, number)
+        except OutOfMemory as error:
             raise DeidError(
                 f"the device has too little memory for {self._config.model} in batches of {self._config.batch_size}. Use a "
                 "smaller --batch_size, or --precision mixed_bfloat16 (a GPU) for less."
@@ -165,9 +160,9 @@ class _Trainer:
 
     def _test(self) -> tuple[float, float]:
         """Returns accuracy and loss on the test split. The others wait for the chief at the next epoch's first step."""
-        if not self._devices.is_chief:
+        if not self._engine.is_chief:
             return 0.0, 0.0
-        return accuracy_and_loss(self._predictor, self._test_data, self._plan.batch_size // self._devices.count)
+        return accuracy_and_loss(self._predictor, self._test_data, self._plan.batch_size // self._engine.count)
 
     def _check(self, loss: float, epoch: int, step: int | None = None) -> None:
         check_finite(loss, epoch, self._plan.steps_per_epoch - 1 if step is None else step, self._dir.path)
@@ -180,7 +175,7 @@ class _Trainer:
             f"{data.name}: {data.size:,} images to train on, {self._test_data.size - unlabelled:,} to test on{left_out}, "
             f"{data.image_size} x {data.image_size} x {data.channels}, {len(data.label_names)} classes",
             f"{self._config.model}: {self._model.count_params():,} weights; {self._plan.steps_per_epoch:,} steps an epoch; "
-            f"{self._devices}",
+            f"{self._engine}",
         ]
         if self._done >= total:
             lines.append(f"already complete: {self._done} epochs in {self._dir.path}")
@@ -193,11 +188,12 @@ class _Sums:
     """What an epoch's steps add up to. They stay on the device until they are asked for, so that steps need not wait."""
 
     def __init__(self) -> None:
-        self._loss, self._right = tf.constant(0.0), tf.constant(0, tf.int64)
-        self._examples = tf.constant(0, tf.int64)
+        self._loss: Any = 0.0
+        self._right: Any = 0
+        self._examples: Any = 0
         self.seconds_waited = 0.0
 
-    def add(self, loss: tf.Tensor, right: tf.Tensor, examples: tf.Tensor) -> None:
+    def add(self, loss: Any, right: Any, examples: Any) -> None:
         self._loss, self._right, self._examples = self._loss + loss, self._right + right, self._examples + examples
 
     @property
@@ -211,17 +207,3 @@ class _Sums:
     @property
     def accuracy(self) -> float:
         return int(self._right) / max(self.examples, 1)
-
-
-def _make_step(
-    method: Method, model: keras.Model, optimizer: keras.optimizers.Optimizer, augment: RandomAffine, devices: Devices
-) -> Any:
-    """Returns a function from a batch and its number to the sum of losses, of right answers and of examples with labels."""
-    method_step, seed = method.build(model, optimizer), method.plan.seed
-
-    def step(images: tf.Tensor, labels: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        number = number * devices.count + number_of_this_device()
-        loss, right = method_step(augment(images, seed=tf.stack([seed, number])), labels, number)
-        return loss, right, tf.reduce_sum(tf.cast(labels >= 0, tf.int64))
-
-    return devices.everywhere(step)

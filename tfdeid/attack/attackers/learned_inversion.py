@@ -11,7 +11,7 @@ from tfdeid.attack.base import Attacker, Image, Recovery, View
 from tfdeid.attack.shadow_pairs import SIZE, ShadowPairs, seen, shadow_pairs
 from tfdeid.image import resize
 from tfdeid.parallel import parallel_map
-from tfdeid.terminal import import_tensorflow
+from tfdeid.terminal import import_tensorflow_for_attackers
 
 if TYPE_CHECKING:
     import keras
@@ -39,7 +39,7 @@ class LearnedInversion(Attacker):
         self._num_steps, self._num_keys = num_steps, num_keys
 
     def __call__(self, view: View) -> Recovery:
-        import_tensorflow()
+        import_tensorflow_for_attackers()
         import keras  # Late: takes seconds to load.
 
         from tfdeid.attack.networks import apply, steps  # Late: loads Keras.

@@ -21,7 +21,7 @@ from tfdeid.attack.base import Image
 from tfdeid.errors import DeidError
 from tfdeid.image import match_channels, resize
 from tfdeid.parallel import parallel_map
-from tfdeid.terminal import import_tensorflow
+from tfdeid.terminal import import_tensorflow_for_attackers
 
 SIDE = 150
 DIMENSIONS = 128
@@ -104,7 +104,7 @@ def _finders() -> tuple[Any, Any, Any]:
 @functools.cache
 def _network() -> Callable[[Image], Any]:
     """Returns the network, from uint8[B, 150, 150, 3] to float32[B, 128]."""
-    import_tensorflow()
+    import_tensorflow_for_attackers()
     import tensorflow as tf  # Late: takes seconds to load.
 
     convolutions, affines, last = read_weights(weights_file().read_bytes())

@@ -10,7 +10,7 @@ import numpy as np
 from tfdeid.attack.base import Image, Linker, Scores, View
 from tfdeid.attack.comparing import keyless
 from tfdeid.attack.shadow_pairs import ShadowPairs, reduce_all, seen, shadow_pairs
-from tfdeid.terminal import import_tensorflow
+from tfdeid.terminal import import_tensorflow_for_attackers
 
 if TYPE_CHECKING:
     import keras
@@ -37,7 +37,7 @@ class LearnedLinkage(Linker):
         self._num_steps, self._num_keys = num_steps, num_keys
 
     def __call__(self, view: View, candidates: Sequence[Image]) -> Scores:
-        import_tensorflow()
+        import_tensorflow_for_attackers()
         import keras  # Late: takes seconds to load.
 
         from tfdeid.attack.networks import apply, steps  # Late: loads Keras.

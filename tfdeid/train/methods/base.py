@@ -1,4 +1,4 @@
-"""What a training method is. Whoever writes one imports this module, Keras and TensorFlow, and nothing else of ours.
+"""What a training method is. Whoever writes one imports this module, Keras and its backend, and nothing else of ours.
 
     from tfdeid.train.methods.base import Method, count_right
 
@@ -42,9 +42,22 @@ if TYPE_CHECKING:
     from tfdeid.data.batches import ImageData
 
 # All that a file with a method needs.
-__all__ = ["DeidError", "Method", "NoOptions", "Plan", "Step", "check_flag", "check_known", "check_whole", "count_right"]
+__all__ = [
+    "DeidError",
+    "Method",
+    "NoOptions",
+    "Plan",
+    "State",
+    "Step",
+    "check_flag",
+    "check_known",
+    "check_whole",
+    "count_right",
+]
 
-Step = Callable[["tf.Tensor", "tf.Tensor", "tf.Tensor"], "tuple[tf.Tensor, tf.Tensor]"]
+Step = Callable[..., Any]
+State = tuple[list[Any], list[Any], list[Any]]
+"""On JAX: the values of the network's trainable variables, of its others, and of the optimizer's."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,12 +101,14 @@ class Method(abc.ABC):
       about: what it does, in a line of the help: "minimizes the mean cross-entropy".
       Options: a frozen dataclass of its options, which raises DeidError for values that break a rule. The string below each
         field is its help. Every field has a default. Default: no options.
+      backends: those of Keras's that it trains on, "tensorflow" and "jax". Default: TensorFlow alone.
     """
 
     name: ClassVar[str]
     about: ClassVar[str]
 
     Options: ClassVar[type] = NoOptions
+    backends: ClassVar[tuple[str, ...]] = ("tensorflow",)
 
     def __init__(self, options: Any, plan: Plan):
         self.options = options
@@ -115,6 +130,10 @@ class Method(abc.ABC):
             `tf.random.stateless_normal(shape, tf.stack([self.plan.seed, number]))`.
 
         and it returns the sum of the losses of its examples, float32, and how many answers were right, int64 (`count_right`).
+
+        On JAX it is a pure function that is compiled once and sees the whole batch, which several devices share. A `State`
+        comes first among its arguments and among its results; integers are int32. `model.stateless_call` and
+        `optimizer.stateless_apply` work on states.
 
         Args:
           model: from images to logits, float32[B, classes].
@@ -144,8 +163,10 @@ class Method(abc.ABC):
         return {}
 
 
-def count_right(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Returns how many answers are right, int64: those where the largest of the logits is the label's."""
-    import tensorflow as tf  # Late: takes seconds, and the options of methods are asked for without it.
+def count_right(labels: Any, logits: Any) -> Any:
+    """Returns how many answers are right, int64 (int32 on JAX): those where the largest of the logits is the label's."""
+    import keras  # Late: takes seconds, and the options of methods are asked for without it.
 
-    return tf.reduce_sum(tf.cast(tf.argmax(logits, -1) == labels, tf.int64))
+    whole = "int64" if keras.backend.backend() == "tensorflow" else "int32"
+    right = keras.ops.cast(keras.ops.argmax(logits, -1), whole) == keras.ops.cast(labels, whole)
+    return keras.ops.sum(keras.ops.cast(right, whole))

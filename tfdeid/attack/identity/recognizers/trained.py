@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from tfdeid.attack.identity.base import Embeddings, Form, Image, Recognizer, TrainingView
 from tfdeid.attack.shadow_pairs import reduce_all
-from tfdeid.terminal import import_tensorflow
+from tfdeid.terminal import import_tensorflow_for_attackers
 
 if TYPE_CHECKING:
     import keras
@@ -37,7 +37,7 @@ class Trained(Recognizer):
         self._num_steps = num_steps
 
     def fit(self, view: TrainingView) -> None:
-        import_tensorflow()
+        import_tensorflow_for_attackers()
         import keras  # Late: takes seconds to load.
 
         from tfdeid.attack.networks import steps  # Late: loads Keras.
