@@ -17,6 +17,13 @@ def test_small_takes_bytes_and_gives_logits(precision):
     assert keras.config.dtype_policy().name == "float32"  # Only the model is of mixed precision.
 
 
+def test_group_normalization_looks_at_each_image_alone():
+    model = make_model("small_groupnorm", 32, 3, 5)
+    images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8)
+    np.testing.assert_allclose(model(images, training=True)[:1], model(images[:1], training=True), atol=1e-5)
+    assert model.count_params() == sum(np.prod(weight.shape) for weight in model.trainable_variables)
+
+
 @pytest.mark.parametrize(("size", "channels"), [(12, 1), (32, 3), (50, 3), (64, 3), (224, 1)])
 def test_resnet9_works_at_one_resolution_whatever_the_images(size, channels):
     model = make_model("resnet9", size, channels, 10)

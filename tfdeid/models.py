@@ -1,15 +1,17 @@
-"""Networks by name: `small`, `resnet9`, and everything in keras.applications, always with random weights."""
+"""Networks by name: `small`, `small_groupnorm`, `resnet9`, and everything in keras.applications, always with random weights."""
 
 from __future__ import annotations
 
+import functools
 import inspect
+from collections.abc import Callable
 
 import keras
 from keras import layers
 
 from tfdeid.errors import DeidError, unknown_name
 
-SMALL, RESNET9 = "small", "resnet9"
+SMALL, SMALL_GROUPNORM, RESNET9 = "small", "small_groupnorm", "resnet9"
 # Pixels a side of what ResNet-9 works on after its first layer.
 _FIRST_SIDE = 32
 # As Page does: logits are small at first, and the first epoch teaches more.
@@ -18,7 +20,7 @@ _LOGITS_SCALED = 0.125
 
 def known_models() -> list[str]:
     applications = vars(keras.applications).items()
-    return [SMALL, RESNET9, *sorted(name for name, value in applications if inspect.isfunction(value) and name[0].isupper())]
+    return [*_OURS, *sorted(name for name, value in applications if inspect.isfunction(value) and name[0].isupper())]
 
 
 def make_model(name: str, image_size: int, channels: int, num_classes: int, precision: str = "float32") -> keras.Model:
@@ -53,6 +55,18 @@ def make_model(name: str, image_size: int, channels: int, num_classes: int, prec
         keras.config.set_dtype_policy(usual)
 
 
+def _batch_norm() -> layers.Layer:
+    return layers.BatchNormalization(momentum=0.9)
+
+
+def _group_norm() -> layers.Layer:
+    """Normalizes each image by itself, as training with differential privacy needs it; 8 groups divide all our filters."""
+    return layers.GroupNormalization(groups=8)
+
+
+Norm = Callable[[], layers.Layer]
+
+
 def _scaled(images: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Rescaling(1 / 127.5, offset=-1)(images)
 
@@ -69,13 +83,14 @@ def _application(name: str, images: keras.KerasTensor, num_classes: int) -> kera
     return network(keras.ops.cast(images, "float32") if scales_itself else _scaled(images))
 
 
-def _small(images: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
+def _small(images: keras.KerasTensor, num_classes: int, norm: Norm = _batch_norm) -> keras.KerasTensor:
     """A residual network (He et al. 2016, basic blocks) of 0.3 million weights, for trials on a CPU."""
-    x = layers.ReLU()(_convolution(images, 16, 3, 2))
+    convolution = functools.partial(_convolution, norm=norm)
+    x = layers.ReLU()(convolution(images, 16, 3, 2))
     for filters in (32, 64, 128):
-        y = layers.ReLU()(_convolution(x, filters, 3, 2))
-        y = _convolution(y, filters, 3, 1)
-        x = layers.ReLU()(layers.add([_convolution(x, filters, 1, 2), y]))
+        y = layers.ReLU()(convolution(x, filters, 3, 2))
+        y = convolution(y, filters, 3, 1)
+        x = layers.ReLU()(layers.add([convolution(x, filters, 1, 2), y]))
     return layers.Dense(num_classes)(layers.GlobalAveragePooling2D()(x))
 
 
@@ -101,10 +116,16 @@ def _resnet9(images: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
     return layers.Rescaling(_LOGITS_SCALED)(logits)
 
 
-def _convolution(x: keras.KerasTensor, filters: int, size: int, strides: int, pool: bool = False) -> keras.KerasTensor:
+def _convolution(
+    x: keras.KerasTensor, filters: int, size: int, strides: int, pool: bool = False, norm: Norm = _batch_norm
+) -> keras.KerasTensor:
     """A convolution, normalized; pooled before that, which leaves less to normalize."""
     x = layers.Conv2D(filters, size, strides, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
-    return layers.BatchNormalization(momentum=0.9)(layers.MaxPooling2D()(x) if pool else x)
+    return norm()(layers.MaxPooling2D()(x) if pool else x)
 
 
-_OURS = {SMALL: _small, RESNET9: _resnet9}
+_OURS: dict[str, Callable[[keras.KerasTensor, int], keras.KerasTensor]] = {
+    SMALL: _small,
+    SMALL_GROUPNORM: functools.partial(_small, norm=_group_norm),
+    RESNET9: _resnet9,
+}

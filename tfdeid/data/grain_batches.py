@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, SupportsIndex
 
 import grain
@@ -18,6 +18,8 @@ from tfdeid.image import decode_image, match_channels, resize
 
 # As many as tf.data is given: records are decoded by C, which lets other threads run.
 _THREADS, _BATCHES_AHEAD = 16, 2
+# No example. (What is None, Grain leaves out.)
+_NONE = ("", b"")
 
 
 class GrainData(ImageData):
@@ -37,17 +39,35 @@ class GrainData(ImageData):
     def test_batches(self, batch_size: int) -> Any:
         return self._batched(grain.MapDataset.source(_Records(self)), batch_size, drop_remainder=False)
 
+    def batches_of(self, chosen: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields batches of chosen examples.
+
+        Args:
+          chosen: int[B] for each batch, of any B: examples' numbers, or -1 for a black image whose label is -1.
+
+        Yields:
+          uint8[B, S, S, C] and int64[B].
+        """
+        numbers = grain.MapDataset.source(_Chosen(_Records(self), np.concatenate(chosen)))
+        images = iter(self._images(numbers, _BATCHES_AHEAD * max(map(len, chosen))))
+        for batch in chosen:
+            pixels, labels = zip(*itertools.islice(images, len(batch)), strict=True)
+            yield np.stack(pixels), np.stack(labels)
+
     def read(self, batches: Iterable[Any]) -> Iterator[Any]:
         return iter(batches)
 
     def _batched(self, records: Any, batch_size: int, drop_remainder: bool) -> Any:
-        options = grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=_BATCHES_AHEAD * batch_size)
-        images = records.map(self._decoded).to_iter_dataset(options)
-        return images.batch(batch_size, drop_remainder=drop_remainder)
+        return self._images(records, _BATCHES_AHEAD * batch_size).batch(batch_size, drop_remainder=drop_remainder)
+
+    def _images(self, records: Any, ahead: int) -> Any:
+        return records.map(self._decoded).to_iter_dataset(grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=ahead))
 
     def _decoded(self, record: tuple[str, bytes]) -> tuple[np.ndarray, np.int64]:
         from tensorflow_datasets.proto import tf_example_pb2  # Late: loads TFDS.
 
+        if record is _NONE:
+            return np.zeros((self.image_size, self.image_size, self.channels), np.uint8), np.int64(-1)
         where, data = record
         try:
             label = self._label(data)
@@ -81,3 +101,17 @@ class _Records:
         place = skip + number - (self._ends[part] - take)
         (data,) = self._read(path, [place])
         return f"{path}, record {place}", data
+
+
+class _Chosen:
+    """Some of a split's examples, in an order of one's own; `_NONE` where the number is -1."""
+
+    def __init__(self, records: _Records, numbers: np.ndarray):
+        self._records, self._numbers = records, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __getitem__(self, place: SupportsIndex) -> tuple[str, bytes]:
+        number = self._numbers[int(place)]
+        return _NONE if number < 0 else self._records[number]

@@ -11,6 +11,8 @@ from typing import Any
 from tqdm import tqdm
 
 _SECONDS_BETWEEN_LOOKS = 1.0
+# Of what every epoch's row has. What comes after it is the method's.
+_LAST_OF_ALL = "share_of_time_waiting_for_data"
 
 
 class Progress:
@@ -63,6 +65,12 @@ class Bar:
 def epoch_line(row: dict[str, Any], num_epochs: int) -> str:
     return (
         f"epoch {row['epoch']}/{num_epochs}: loss {row['loss']:.4f}, accuracy {row['accuracy']:.4f}, "
-        f"test loss {row['test_loss']:.4f}, test accuracy {row['test_accuracy']:.4f}; "
+        f"test loss {row['test_loss']:.4f}, test accuracy {row['test_accuracy']:.4f}{figures_of_method(row)}; "
         f"{row['images_per_second']:,.0f} images/s, {row['share_of_time_waiting_for_data']:.0%} of the time waiting for data"
     )
+
+
+def figures_of_method(row: dict[str, Any]) -> str:
+    """Returns what the method added to an epoch's row, which comes after what all rows have, as ", name value"."""
+    names = list(row)
+    return "".join(f", {name} {row[name]:.4g}" for name in names[names.index(_LAST_OF_ALL) + 1 :])

@@ -37,7 +37,9 @@ def make_record(data_config: DataConfig, config: TrainConfig, data: ImageData, m
     }
 
 
-def make_identity(data_config: DataConfig, config: TrainConfig, train_data: ImageData, test_data: ImageData) -> dict[str, Any]:
+def make_identity(
+    data_config: DataConfig, config: TrainConfig, train_data: ImageData, test_data: ImageData, method: Method
+) -> dict[str, Any]:
     """Returns all that the weights depend on."""
     data = dataclasses.asdict(data_config)
     # A dataset may have moved; what is in it counts.
@@ -48,7 +50,7 @@ def make_identity(data_config: DataConfig, config: TrainConfig, train_data: Imag
         for name, split in (("train_data", train_data), ("test_data", test_data))
     }
     other = _other_backend()
-    return {**config.identity(), **data, **contents, **({"backend": other} if other else {})}
+    return {**config.identity(), **method.identity(), **data, **contents, **({"backend": other} if other else {})}
 
 
 def _other_backend() -> str:

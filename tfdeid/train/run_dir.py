@@ -18,11 +18,11 @@ from etils import epath
 
 from tfdeid.commandline import absolute
 from tfdeid.errors import DeidError, reason
-from tfdeid.files import lock, storage_errors, write_text
+from tfdeid.files import is_remote, lock, storage_errors, write_text
 from tfdeid.train import engines
 
 LAST, BEST = "last", "best"
-_LOCK = ".lock"
+_LOCK, _SECRET = ".lock", ".secret"
 # What a run.json says from which the network can be made again and tested.
 _NEEDED = {
     "data": (),
@@ -147,9 +147,38 @@ class RunDir:
                 f"networks, {LAST}.keras and {BEST}.keras, can be loaded on any."
             )
 
+    def secret(self, count: int) -> bytes:
+        """Returns random bytes of this run alone, which its folder keeps until `write_results`; b"" for none.
+
+        Raises:
+          DeidError: those of a run that goes on are gone, or they can't be written.
+        """
+        if not count:
+            return b""
+        try:
+            if self.history:
+                return self._secret.read_bytes()
+            self._secret.unlink(missing_ok=True)
+            drawn = os.urandom(count)
+            write_text(self._secret, drawn, private=not is_remote(self._secret))
+            return drawn
+        except storage_errors() as error:
+            if self.history:
+                raise DeidError(
+                    f"the run in {self.path} can't go on: {self._secret.name}, from which it draws, is gone ({reason(error)}). "
+                    "Choose another --run_dir."
+                ) from error
+            raise _unwritable(self.path, error) from error
+
+    @property
+    def _secret(self) -> epath.Path:
+        return self.path / _SECRET
+
     def write_results(self, results: dict[str, Any]) -> None:
-        """Puts the results of the whole run into `run.json`."""
+        """Puts the results of the whole run into `run.json`; what it drew from is no longer needed."""
         self._write({**self.record, "results": results})
+        with contextlib.suppress(*storage_errors()):
+            self._secret.unlink(missing_ok=True)
 
     def _write(self, record: dict[str, Any]) -> None:
         try:

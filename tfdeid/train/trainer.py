@@ -18,7 +18,7 @@ from tfdeid.train.export import export
 from tfdeid.train.guards import check_backend, check_data, check_finite
 from tfdeid.train.methods import METHODS
 from tfdeid.train.methods.base import Method, Plan
-from tfdeid.train.progress import Progress, epoch_line
+from tfdeid.train.progress import Progress, epoch_line, figures_of_method
 from tfdeid.train.record import make_identity, make_record
 from tfdeid.train.run_dir import RunDir
 from tfdeid.train.schedule import make_optimizer, next_rate
@@ -57,7 +57,7 @@ def train(data_config: DataConfig, config: TrainConfig, run_path: str) -> RunDir
     method = METHODS[config.method](config.options, plan)
     augment = RandomAffine(data_config.rotation, data_config.shift, data_config.flip, data_config.fill)
     record = make_record(data_config, config, train_data, method)
-    identity = make_identity(data_config, config, train_data, test_data)
+    identity = make_identity(data_config, config, train_data, test_data, method)
     with RunDir.begin(run_path, record, identity, writes=engine.is_chief) as run:
         _Trainer(train_data, test_data, augment, config, method, run, engine).run()
     return run
@@ -95,8 +95,10 @@ class _Trainer:
         """Trains from the last whole epoch to the end."""
         if self._dir.history:
             self._dir.restore(self._state)
-        with self._engine.scope():
-            self._engine.build(self._model, self._optimizer, self._method, self._augment)
+        if self._done < self._plan.epochs:
+            self._method.secret = self._dir.secret(self._method.secret_bytes)
+            with self._engine.scope():
+                self._engine.build(self._model, self._optimizer, self._method, self._augment)
         self._progress.say(self._beginning())
         for epoch in range(self._done, self._plan.epochs):
             row = self._epoch(epoch)
@@ -131,6 +133,7 @@ class _Trainer:
             "seconds": round(seconds, 3),
             "images_per_second": round(sums.examples / seconds, 1),
             "share_of_time_waiting_for_data": round(sums.seconds_waited / seconds, 4),
+            **self._method.figures(epoch + 1),
         }
 
     def _steps(self, epoch: int) -> _Sums:
@@ -180,7 +183,8 @@ class _Trainer:
         if self._done >= total:
             lines.append(f"already complete: {self._done} epochs in {self._dir.path}")
         elif self._done:
-            lines.append(f"going on after epoch {self._done} of {total} in {self._dir.path}")
+            figures = figures_of_method(self._dir.history[-1])
+            lines.append(f"going on after epoch {self._done} of {total}{figures} in {self._dir.path}")
         return "\n".join(lines)
 
 

@@ -94,7 +94,9 @@ def test_a_network_that_it_does_not_suit_is_refused_and_may_be_mended_in_place(i
 
 
 def test_mistakes(installed):
-    with pytest.raises(DeidError, match=r"unknown training method 'noise'\. Did you mean 'noisy'\? Known: noisy, standard\."):
+    with pytest.raises(
+        DeidError, match=r"unknown training method 'noise'\. Did you mean 'noisy'\? Known: dp_sgd, noisy, standard\."
+    ):
         TrainConfig(method="noise")
     with pytest.raises(DeidError, match=r"noise 2 is for the training method noisy alone, training method was 'standard'"):
         TrainConfig(noise=2)

@@ -10,6 +10,6 @@ STANDARD = "standard"
 METHODS: Registry[Method] = Registry(
     "training method",
     "tfdeid.training_methods",
-    {STANDARD: "tfdeid.train.methods.standard:Standard"},
+    {STANDARD: "tfdeid.train.methods.standard:Standard", "dp_sgd": "tfdeid.train.methods.dp_sgd:DpSgd"},
     Method,  # type: ignore[type-abstract]
 )

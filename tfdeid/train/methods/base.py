@@ -102,6 +102,8 @@ class Method(abc.ABC):
       Options: a frozen dataclass of its options, which raises DeidError for values that break a rule. The string below each
         field is its help. Every field has a default. Default: no options.
       backends: those of Keras's that it trains on, "tensorflow" and "jax". Default: TensorFlow alone.
+      secret_bytes: how many random bytes it needs that nobody may know who gets the network. Default: none.
+      secret: these, once `build` is called. The run's folder keeps them until it is finished.
     """
 
     name: ClassVar[str]
@@ -109,6 +111,8 @@ class Method(abc.ABC):
 
     Options: ClassVar[type] = NoOptions
     backends: ClassVar[tuple[str, ...]] = ("tensorflow",)
+    secret_bytes: ClassVar[int] = 0
+    secret: bytes = b""
 
     def __init__(self, options: Any, plan: Plan):
         self.options = options
@@ -157,6 +161,14 @@ class Method(abc.ABC):
           images whose label is -1: these do not count in figures.
         """
         return data.train_batches(batch_size, self.plan.seed, epoch, shard)
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what a run can't change when it goes on, beyond the options: what follows from them and the plan."""
+        return {}
+
+    def figures(self, epochs: int) -> dict[str, float]:
+        """Returns what an epoch's row says beyond losses and accuracies, by name, after so many epochs."""
+        return {}
 
     def record(self) -> dict[str, Any]:
         """Returns what `run.json` says of the method beyond its name and options, as JSON takes it."""
