@@ -61,6 +61,7 @@ setup(
         "faces": ["face_recognition_models>=0.3", "dlib-bin>=19.24"],
         "gcp": ["apache-beam[gcp]", "google-cloud-secret-manager"],  # Dataflow, gs:// paths, keys in Secret Manager
         "gpu": ["tensorflow[and-cuda]"],  # training
+        "fhe": ["seal-python>=4.4"],  # inference on encrypted images: Microsoft SEAL
         # Differentially private training: clipped gradients and noise; how much privacy they spend.
         "dp": ["jax>=0.4.34", "grain>=0.2.3", "jax-privacy>=2; python_version >= '3.11'", "dp-accounting>=0.6"],
         "jax": ["jax>=0.4.34", "grain>=0.2.3"],  # training on JAX, and its data without TensorFlow
@@ -74,6 +75,7 @@ setup(
             "grain>=0.2.3",  # the extra jax
             "jax-privacy>=2; python_version >= '3.11'",  # the extra dp
             "dp-accounting>=0.6",  # the extra dp
+            "seal-python>=4.4",  # the extra fhe
             "scikit-learn>=1.4",  # what figures of classifiers, identification and verification are checked against
             "selenium>=4.20",  # drives a browser, in which pages of reports are looked at
             "face_recognition_models>=0.3",  # the extra faces

@@ -55,7 +55,7 @@ def test_a_command_and_its_module_are_the_same(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_unknown_option_is_one_line_of_one_form(name, capsys):
-    needed = {"reproduce": ["t"], "classify": ["i", "--run=r"], "verify": ["d"], "evaluate": ["r"]}
+    needed = {"reproduce": ["t"], "classify": ["i", "--run=r"], "verify": ["d"], "evaluate": ["r"], "fhe": ["r"]}
     needed |= {"attack": ["--dataset=d", "--originals=o"], "compare": ["--dataset=d"]}
     assert main([name, *needed.get(name, []), "--kye=x"]) == 2
     said = capsys.readouterr().err

@@ -20,6 +20,7 @@ COMMANDS = {
     "train": "train a network on a prepared TFDS dataset (python -m tfdeid.train)",
     "evaluate": "test the network of a training run (python -m tfdeid.evaluate)",
     "classify": "de-identify private images and let a trained network classify them",
+    "fhe": "let a trained network classify encrypted images, and say what that costs",
     "attack": "try what an adversary would recover of a de-identified dataset",
     "compare": "compare methods on your own dataset: accuracy, and what attackers get",
     "reproduce": "run the paper's experiments, and print its tables beside ours",

@@ -11,7 +11,8 @@ from keras import layers
 
 from tfdeid.errors import DeidError, unknown_name
 
-SMALL, SMALL_GROUPNORM, RESNET9 = "small", "small_groupnorm", "resnet9"
+SMALL, SMALL_GROUPNORM, RESNET9, CRYPTONET = "small", "small_groupnorm", "resnet9", "cryptonet"
+_CRYPTONET_FILTERS, _CRYPTONET_HIDDEN = 32, 128
 # Pixels a side of what ResNet-9 works on after its first layer.
 _FIRST_SIDE = 32
 # As Page does: logits are small at first, and the first epoch teaches more.
@@ -116,6 +117,17 @@ def _resnet9(images: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
     return layers.Rescaling(_LOGITS_SCALED)(logits)
 
 
+def _cryptonet(images: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
+    """A network of polynomials (after Gilad-Bachrach et al. 2016, "CryptoNets"), which can be computed on encrypted images.
+
+    Squares are all that bends; normalization keeps them from growing, and is part of the weights once trained.
+    """
+    x = _batch_norm()(layers.Conv2D(_CRYPTONET_FILTERS, 5, 2, padding="same", use_bias=False)(images))
+    x = layers.Flatten()(layers.multiply([x, x]))
+    x = _batch_norm()(layers.Dense(_CRYPTONET_HIDDEN, use_bias=False)(x))
+    return layers.Dense(num_classes)(layers.multiply([x, x]))
+
+
 def _convolution(
     x: keras.KerasTensor, filters: int, size: int, strides: int, pool: bool = False, norm: Norm = _batch_norm
 ) -> keras.KerasTensor:
@@ -128,4 +140,5 @@ _OURS: dict[str, Callable[[keras.KerasTensor, int], keras.KerasTensor]] = {
     SMALL: _small,
     SMALL_GROUPNORM: functools.partial(_small, norm=_group_norm),
     RESNET9: _resnet9,
+    CRYPTONET: _cryptonet,
 }

@@ -110,6 +110,17 @@ def load_network(run: RunDir, which: str = LAST) -> keras.Model:
     return model
 
 
+def open_test_data(run: RunDir, dataset: str | None = None, data_dir: str | None = None, split: str | None = None) -> ImageData:
+    """Opens what a run's network is tested on; arguments and errors as of `evaluate`."""
+    recorded = recorded_config(DataConfig, run.record["data"], run)
+    config = dataclasses.replace(recorded, data_dir=data_dir or recorded.data_dir)
+    data: ImageData = engines.module().Data(config, split or config.test_split, dataset or config.test_dataset)
+    network, trained = run.record["network"], run.record["dataset"]
+    check_same_content(trained["facts"], (network["image_size"], network["channels"]), trained["label_names"], data)
+    check_testable(data, "--split")
+    return data
+
+
 def evaluate(
     run: RunDir, dataset: str | None = None, data_dir: str | None = None, split: str | None = None, which: str = LAST
 ) -> Evaluation:
@@ -125,15 +136,8 @@ def evaluate(
     Raises:
       DeidError: the dataset is not there, not of the run's kind, damaged or without labels.
     """
-    recorded = recorded_config(DataConfig, run.record["data"], run)
-    config = dataclasses.replace(recorded, data_dir=data_dir or recorded.data_dir)
-    split = split or config.test_split
-    engine = engines.module()
-    data = engine.Data(config, split, dataset or config.test_dataset)
-    network, trained = run.record["network"], run.record["dataset"]
-    check_same_content(trained["facts"], (network["image_size"], network["channels"]), trained["label_names"], data)
-    check_testable(data, "--split")
-    predictor = engine.Predictor(load_network(run, which))
+    data = open_test_data(run, dataset, data_dir, split)
+    predictor = engines.module().Predictor(load_network(run, which))
     confusion = np.zeros((len(data.label_names),) * 2, np.int64)
     with tqdm(total=data.size, unit="image", desc="evaluating", leave=False, disable=None) as bar:
         for images, labels in data.read(data.test_batches(_BATCH_SIZE)):
@@ -143,7 +147,7 @@ def evaluate(
             bar.update(len(predicted))
     return Evaluation(
         dataset=data.name,
-        split=split,
+        split=data.split,
         epoch=run.record["checkpoints"][which],
         label_names=data.label_names,
         confusion=confusion,
