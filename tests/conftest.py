@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 
+import hypothesis
 import numpy as np
 import pytest
 import skimage.data
@@ -20,6 +21,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# No test asserts a time: on a busy machine any may take long.
+hypothesis.settings.register_profile("tfdeid", deadline=None)
+hypothesis.settings.load_profile("tfdeid")
 
 
 def absent(what: str) -> None:

@@ -96,6 +96,7 @@ def test_two_workers_write_what_one_process_writes(cluster, tmp_path, key_path, 
     assert {int(pid) for pid, _ in written} == {worker.pid for worker in workers} and len(written) == 12
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_its_shard_and_no_more(cluster, tmp_path, key_path, local):
     address, workers, shard_log = cluster
     process = launch(address, key_path, tmp_path / "out")

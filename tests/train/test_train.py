@@ -220,6 +220,7 @@ def test_a_damaged_dataset_is_one_clear_error(faces, tmp_path):
         train(DataConfig("lfw_subset_deid", str(tmp_path)), TrainConfig(**QUICK), str(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_left_half_written_is_dropped(faces_config, tmp_path):
     config = TrainConfig(**{**QUICK, "epochs": 1})
     path = train(faces_config, config, str(tmp_path / "run")).path
