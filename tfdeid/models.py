@@ -1,17 +1,18 @@
-"""Networks by name: `small`, `small_groupnorm`, `resnet9`, and everything in keras.applications, always with random weights."""
+"""Networks by name: ours, and everything in keras.applications, always with random weights."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 from keras import layers
 
 from tfdeid.errors import DeidError, unknown_name
 
-SMALL, SMALL_GROUPNORM, RESNET9, CRYPTONET = "small", "small_groupnorm", "resnet9", "cryptonet"
+SMALL, RESNET9, CRYPTONET = "small", "resnet9", "cryptonet"
+_NARROW, _WIDE = (8, 16, 48, 128), (64, 128, 256, 512)
 _CRYPTONET_FILTERS, _CRYPTONET_HIDDEN = 32, 128
 # Pixels a side of what ResNet-9 works on after its first layer.
 _FIRST_SIDE = 32
@@ -95,11 +96,11 @@ def _small(images: keras.KerasTensor, num_classes: int, norm: Norm = _batch_norm
     return layers.Dense(num_classes)(layers.GlobalAveragePooling2D()(x))
 
 
-def _resnet9(images: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
-    """ResNet-9 (Page 2018, "How to train your ResNet") for a CPU, 0.4 million weights.
+def _resnet9(images: keras.KerasTensor, num_classes: int, filters: Sequence[int] = _NARROW) -> keras.KerasTensor:
+    """ResNet-9 (Page 2018, "How to train your ResNet"); by default for a CPU, of 0.4 million weights.
 
-    It has few filters while images are large, where they cost most, and its first residual layers where they are small. The
-    first layer brings images to about 32 x 32, whatever their size: larger ones cost no more.
+    That has few filters while images are large, where they cost most. The first residual layers are where images are small,
+    and the first layer brings them to about 32 x 32, whatever their size: larger ones cost no more.
     """
 
     def layer(x: keras.KerasTensor, filters: int, pool: bool = False) -> keras.KerasTensor:
@@ -109,10 +110,10 @@ def _resnet9(images: keras.KerasTensor, num_classes: int) -> keras.KerasTensor:
         return layers.add([x, layer(layer(x, filters), filters)])
 
     strides = max(1, round(images.shape[1] / _FIRST_SIDE))
-    x = layers.ReLU()(_convolution(images, 8, max(3, strides), strides))
-    x = layer(x, 16, pool=True)
-    x = residual(layer(x, 48, pool=True), 48)
-    x = residual(layer(x, 128, pool=True), 128)
+    x = layers.ReLU()(_convolution(images, filters[0], max(3, strides), strides))
+    x = layer(x, filters[1], pool=True)
+    for more in filters[2:]:
+        x = residual(layer(x, more, pool=True), more)
     logits = layers.Dense(num_classes)(layers.GlobalMaxPooling2D()(x))
     return layers.Rescaling(_LOGITS_SCALED)(logits)
 
@@ -138,7 +139,8 @@ def _convolution(
 
 _OURS: dict[str, Callable[[keras.KerasTensor, int], keras.KerasTensor]] = {
     SMALL: _small,
-    SMALL_GROUPNORM: functools.partial(_small, norm=_group_norm),
+    "small_groupnorm": functools.partial(_small, norm=_group_norm),
     RESNET9: _resnet9,
+    "resnet9_wide": functools.partial(_resnet9, filters=_WIDE),
     CRYPTONET: _cryptonet,
 }

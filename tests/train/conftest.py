@@ -23,8 +23,8 @@ from tfdeid.train import trainer
 from tfdeid.train.__main__ import run
 
 trainers = []
-original = trainer._Trainer.run
-trainer._Trainer.run = lambda self: (trainers.append(self), original(self))[1]
+original = trainer.Trainer.run
+trainer.Trainer.run = lambda self: (trainers.append(self), original(self))[1]
 run(sys.argv[1:])
 """
 

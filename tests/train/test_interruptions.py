@@ -110,8 +110,8 @@ from tfdeid.train import trainer
 from tfdeid.train.__main__ import run
 
 trainers = []
-original, export = trainer._Trainer.run, trainer.export
-trainer._Trainer.run = lambda self: (trainers.append(self), original(self))[1]
+original, export = trainer.Trainer.run, trainer.export
+trainer.Trainer.run = lambda self: (trainers.append(self), original(self))[1]
 
 
 def export_slowly(*arguments):

@@ -29,8 +29,8 @@ class TrainOptions:
     """
 
     model: str = "InceptionResNetV2"
-    """Network: small, small_groupnorm, resnet9, or a name in keras.applications such as InceptionResNetV2; always from
-    random weights."""
+    """Network: small, small_groupnorm, resnet9, resnet9_wide, cryptonet, or a name in keras.applications such as
+    InceptionResNetV2; always from random weights."""
     optimizer: str = "rmsprop"
     """rmsprop, adam, or sgd with Nesterov's momentum of 0.9."""
     schedule: str = "250 x 1e-3, 100 x 5e-4, 125 x 3e-4, 200 x 1e-4"

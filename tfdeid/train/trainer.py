@@ -59,11 +59,11 @@ def train(data_config: DataConfig, config: TrainConfig, run_path: str) -> RunDir
     record = make_record(data_config, config, train_data, method)
     identity = make_identity(data_config, config, train_data, test_data, method)
     with RunDir.begin(run_path, record, identity, writes=engine.is_chief) as run:
-        _Trainer(train_data, test_data, augment, config, method, run, engine).run()
+        Trainer(train_data, test_data, augment, config, method, run, engine).run()
     return run
 
 
-class _Trainer:
+class Trainer:
     """The parts of a run that the loop works on."""
 
     def __init__(
