@@ -12,6 +12,7 @@ from PIL import Image
 from tfdeid import DeidConfig, DeidError, Key
 from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.experiments.parts import Identifying, Inferring, Reading, Training, identifying
+from tfdeid.experiments.parts.attacking import attackers
 from tfdeid.experiments.scale import QUICK
 from tfdeid.experiments.splits import Splits, held_out
 from tfdeid.experiments.workshop import Workshop
@@ -106,3 +107,11 @@ def test_a_source_that_is_cut_in_two_is_read_the_same_way_by_the_pipeline(worksh
     other = dataclasses.replace(held_out(SourceConfig(dataset)), class_seed=1)
     again = Workshop(workshop.folder, None, workshop.key_reference, other)
     assert part.name(again) != part.name(workshop) and again.data(dataset) != workshop.data(dataset)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "is_trained"), [("plain", False), ("vectorized", True), ("pixelate", True), ("structural", True)]
+)
+def test_networks_try_to_give_back_whatever_is_missing(scheme, is_trained):
+    chosen = set(attackers(DeidConfig(scheme, 32)))
+    assert "published" in chosen and ({"learned_inversion", "learned_linkage"} <= chosen) == is_trained
