@@ -34,8 +34,8 @@ def finish(process: subprocess.Popen) -> str:
     return said
 
 
-def wait_for_epoch(run_dir, epochs: int, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 120
+def wait_for_epoch(run_dir, epochs: int, process: subprocess.Popen, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         if (run_dir / "run.json").exists() and len(json.loads((run_dir / "run.json").read_text())["history"]) >= epochs:
             return

@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
 import pytest
 
 from tests.conftest import ROOT
 from tests.data.made import NAME, make_dataset
+from tests.train.test_interruptions import wait_for_epoch
 from tfdeid.data.batches import DataConfig
 from tfdeid.train.config import TrainConfig
 from tfdeid.train.trainer import train
@@ -99,10 +99,7 @@ def test_a_run_learns_without_tensorflow(whole):
 def test_a_run_that_is_killed_ends_with_the_weights_of_one_that_is_not(whole, data_dir, tmp_path):
     run = tmp_path / "killed"
     killed = start(*options(data_dir, run))
-    deadline = time.monotonic() + 200
-    while not ((run / "run.json").exists() and record(run)["history"]):
-        assert time.monotonic() < deadline and killed.poll() is None
-        time.sleep(0.01)
+    wait_for_epoch(run, 1, killed, seconds=200)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     done = len(record(run)["history"])

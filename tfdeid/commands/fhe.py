@@ -40,7 +40,9 @@ def run(argv: Sequence[str], program: str) -> int:
 
     training_run = RunDir.open(arguments.run)
     data = open_test_data(training_run, arguments.dataset, arguments.data_dir, arguments.split)
-    images, labels = zip(*itertools.islice(data.read(data.test_batches(1)), arguments.num_images), strict=True)
+    # Without a label there is no right answer.
+    labelled = ((images, labels) for images, labels in data.read(data.test_batches(1)) if labels[0] >= 0)
+    images, labels = zip(*itertools.islice(labelled, arguments.num_images), strict=True)
     with tqdm(unit="step", desc="encrypted", leave=False, disable=None) as bar:
 
         def progress(steps: int) -> None:
@@ -64,6 +66,6 @@ def _parser(program: str) -> Parser:
     parser.add_argument("--dataset", help="TFDS dataset of the same kind (default: what the run was tested on)")
     parser.add_argument("--data_dir", help="TFDS data directory that it is read from (default: the run's)")
     parser.add_argument("--split", help="split of it (default: the run's test split)")
-    parser.add_argument("--num_images", type=int, default=32, help="how many of its first images (default: %(default)s)")
+    parser.add_argument("--num_images", type=int, default=32, help="its first images with labels (default: %(default)s)")
     parser.add_argument("--output", metavar="FILE", help="JSON file for the figures")
     return parser

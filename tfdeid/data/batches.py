@@ -145,22 +145,26 @@ class ImageData:
                 path, record = epath.Path(part.filename), part.skip
                 try:
                     for data in READERS[self.format](path, part.skip, part.take):
-                        count += self._label(data) < 0
+                        count += self._label(self._features(data)) < 0
                         record += 1
                         bar.update()
                 except DeidError as error:
                     raise _unreadable(self.name, f"{path}, record {record}: {error}") from error
         return count
 
-    def _label(self, data: bytes) -> int:
-        """Returns the label of a serialized example; raises DeidError if it has none that can be."""
+    def _features(self, data: bytes) -> Any:
+        """Returns the features of a serialized example by name; raises DeidError if it is none."""
         from google.protobuf.message import DecodeError  # Late: TensorFlow brings it.
         from tensorflow_datasets.proto import tf_example_pb2  # Late: loads TFDS.
 
         try:
-            labels = tf_example_pb2.Example.FromString(data).features.feature[self._store.label_key].int64_list.value
+            return tf_example_pb2.Example.FromString(data).features.feature
         except DecodeError as error:
             raise DeidError("it is no record of a TFDS dataset") from error
+
+    def _label(self, features: Any) -> int:
+        """Returns the label of an example; raises DeidError if it has none that can be."""
+        labels = features[self._store.label_key].int64_list.value
         if len(labels) != 1 or not -1 <= labels[0] < len(self.label_names):
             raise DeidError(
                 f"its label must be one of the {len(self.label_names)} classes, or -1 for none, it is "

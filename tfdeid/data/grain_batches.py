@@ -64,14 +64,12 @@ class GrainData(ImageData):
         return records.map(self._decoded).to_iter_dataset(grain.ReadOptions(num_threads=_THREADS, prefetch_buffer_size=ahead))
 
     def _decoded(self, record: tuple[str, bytes]) -> tuple[np.ndarray, np.int64]:
-        from tensorflow_datasets.proto import tf_example_pb2  # Late: loads TFDS.
-
         if record is _NONE:
             return np.zeros((self.image_size, self.image_size, self.channels), np.uint8), np.int64(-1)
         where, data = record
         try:
-            label = self._label(data)
-            features = tf_example_pb2.Example.FromString(data).features.feature
+            features = self._features(data)
+            label = self._label(features)
             image = decode_image(features[self._store.image_key].bytes_list.value[0])
         except (DeidError, IndexError) as error:
             raise DeidError(f"{self.name} can't be read: {where}: {error}") from error

@@ -59,7 +59,7 @@ class Client:
         Raises:
           DeidError: the answer is damaged or was made under other parameters.
         """
-        parts = unpack(answer, self._layout.largest)
+        parts = unpack(answer)
         if len(parts) != 1:
             raise DeidError(f"an answer must be one ciphertext, it has {len(parts)}.")
         ciphertext = loaded(self._context.from_cipher_str, parts[0], "an answer")

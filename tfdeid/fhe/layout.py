@@ -11,8 +11,6 @@ from tfdeid.fhe.network import Geometry
 
 # Place 0 is left out of answers: rounding in SEAL is a little one-sided, which adds up in the first few slots.
 _FIRST = 1
-# Of a ciphertext or a key, in bytes: no part of a message may claim more.
-_LARGEST = 1 << 28
 
 
 class Layout:
@@ -26,13 +24,10 @@ class Layout:
       batch_size: images.
       rotations: steps by which ciphertexts are rotated, to add up places.
       most_classes: classes that an answer has room for.
-      largest: bytes that a part of a message may have.
 
     Raises:
       DeidError: an image has too many places.
     """
-
-    largest = _LARGEST
 
     def __init__(self, geometry: Geometry, slots: int):
         self._count = geometry.places**2

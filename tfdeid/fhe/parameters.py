@@ -15,6 +15,8 @@ from tfdeid.errors import DeidError
 DEGREE = 8192
 BITS = (31, 26, 26, 26, 26, 26, 26, 31)
 SCALE = 2.0**26
+# Of a ciphertext or a key, in bytes: no part of a message may claim more.
+LARGEST = 1 << 28
 _LENGTH = struct.Struct("<Q")
 
 
@@ -83,7 +85,7 @@ def pack(parts: list[bytes]) -> bytes:
     return b"".join(_LENGTH.pack(len(part)) + part for part in compressed)
 
 
-def unpack(message: bytes, largest: int) -> list[bytes]:
+def unpack(message: bytes, largest: int = LARGEST) -> list[bytes]:
     """Returns the parts of a message.
 
     Args:

@@ -35,7 +35,7 @@ class Server:
             )
         self._context = parameters.context
         self._encoder, self._evaluator = library.CKKSEncoder(self._context), library.Evaluator(self._context)
-        parts = unpack(keys, self._layout.largest)
+        parts = unpack(keys)
         if len(parts) != 2:
             raise DeidError(f"keys must be two, there are {len(parts)}.")
         self._squaring = loaded(self._context.from_relin_str, parts[0], "the key to square")
@@ -51,7 +51,7 @@ class Server:
         Raises:
           DeidError: the request is damaged, or was made under other parameters or for another network.
         """
-        parts = unpack(request, self._layout.largest)
+        parts = unpack(request)
         if len(parts) != self._network.geometry.planes:
             raise DeidError(f"a request must have {self._network.geometry.planes} ciphertexts, it has {len(parts)}.")
         planes = [loaded(self._context.from_cipher_str, part, "a request") for part in parts]

@@ -50,7 +50,7 @@ class TrainOptions:
     seed: int = 0
     """Seed of weights, order and augmentation."""
     deterministic: bool = False
-    """Let TensorFlow use only operations that give the same bits in every run, on a GPU slower ones."""
+    """Use only operations that give the same bits in every run, on a GPU slower ones."""
     strategy: str = "none"
     """none: one device. mirrored: all GPUs of this machine. multi_worker: the machines that TF_CONFIG names."""
     method: str = STANDARD

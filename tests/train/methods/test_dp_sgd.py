@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import dp_accounting
 import numpy as np
@@ -19,6 +18,7 @@ from scipy.stats import norm
 
 from tests.conftest import ROOT
 from tests.data.made import NAME, make_dataset
+from tests.train.test_interruptions import wait_for_epoch
 from tests.train.test_jax import finish, record, start, weights
 from tfdeid import DeidError
 from tfdeid.train.accounting import noise_multiplier, spent
@@ -159,10 +159,7 @@ def killed(data_dir, tmp_path_factory):
     """Returns the folder of a run that was killed after an epoch."""
     run = tmp_path_factory.mktemp("runs") / "killed"
     process = start(f"--dataset={NAME}", f"--data_dir={data_dir}", f"--run_dir={run}", *OPTIONS)
-    deadline = time.monotonic() + 300
-    while not ((run / "run.json").exists() and record(run)["history"]):
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.01)
+    wait_for_epoch(run, 1, process, seconds=300)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert len(record(run)["history"]) < 3 and (run / ".secret").stat().st_mode & 0o777 == 0o600
