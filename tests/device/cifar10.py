@@ -6,9 +6,13 @@ then for each image its split (0 for training), label and length (uint8, uint8, 
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import dataclasses
 import functools
+import itertools
 import multiprocessing
+import os
 import pathlib
 import struct
 import time
@@ -44,44 +48,53 @@ class Cifar10:
       file: the one file.
       folder: where arrays are kept, with the key.
       toy: take 96 images a split alone.
+
+    Attributes:
+      figures: how fast those were made that were asked for, and by what key.
     """
 
     def __init__(self, file: pathlib.Path, folder: pathlib.Path, toy: bool):
         self._file, self._folder, self._toy = file, folder, toy
+        self._begun: dict[tuple[str, str], list[concurrent.futures.Future[tuple[np.ndarray, float]]]] = {}
+        self.figures: dict[str, Any] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
-    def prepare(self) -> dict[str, Any]:
-        """Makes what is missing; returns images a second by method."""
+    @contextlib.contextmanager
+    def preparing(self) -> Iterator[None]:
+        """Makes what is missing in processes of their own, method by method, while a block runs."""
+        self._files = {split: list(self._images(split)) for split in SPLITS}
         key = self._key()
-        rates = {}
-        missing = [name for name in METHODS if not self._path(name, "test").exists()]
-        if not missing:
-            return {"key_fingerprint": key.fingerprint}
-        files = {split: list(self._images(split)) for split in SPLITS}
-        for split in SPLITS:
-            np.save(self._path("labels", split), np.array([label for label, _ in files[split]], np.int32))
         # Processes begin anew: one that is copied would share locks with threads.
         context = multiprocessing.get_context("spawn")
-        with context.Pool(initializer=_begin, initargs=(str(self._folder / "key"),)) as pool:
-            for name in missing:
-                started = time.perf_counter()
-                for split in SPLITS:
-                    jpegs = [jpeg for _, jpeg in files[split]]
-                    chunks = [
-                        (METHODS[name], split, start, jpegs[start : start + _CHUNK]) for start in range(0, len(jpegs), _CHUNK)
+        pool = concurrent.futures.ProcessPoolExecutor(_processes(), context, _begin, (str(self._folder / "key"),))
+        try:
+            for name, split in itertools.product(METHODS, SPLITS):
+                if not self._path(name, split).exists():
+                    jpegs = [jpeg for _, jpeg in self._files[split]]
+                    self._begun[name, split] = [
+                        pool.submit(_deidentified, METHODS[name], split, start, jpegs[start : start + _CHUNK])
+                        for start in range(0, len(jpegs), _CHUNK)
                     ]
-                    whole = np.concatenate(pool.map(_deidentified, chunks))
-                    _save(self._path(name, split), whole)
-                rates[name] = round(sum(map(len, files.values())) / (time.perf_counter() - started))
-        return {"key_fingerprint": key.fingerprint, "images_per_second": rates}
+            self.figures = {"key_fingerprint": key.fingerprint, "processes": _processes()}
+            yield
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def images(self, name: str, split: str) -> np.ndarray:
-        """Returns uint8[N, S, S, 3]."""
-        return np.load(self._path(name, split))
+        """Returns uint8[N, S, S, 3], once they are made."""
+        path = self._path(name, split)
+        if (name, split) in self._begun:
+            made = [chunk.result() for chunk in self._begun[name, split]]
+            _save(path, np.concatenate([images for images, _ in made]))
+            del self._begun[name, split]
+            if split == "train":
+                rate = sum(len(images) for images, _ in made) / sum(seconds for _, seconds in made)
+                self.figures[f"{name}, images a second of a process"] = round(rate, 1)
+        return np.load(path)
 
     def labels(self, split: str) -> np.ndarray:
         """Returns int32[N]."""
-        return np.load(self._path("labels", split))
+        return np.array([label for label, _ in self._files[split]], np.int32)
 
     def _path(self, name: str, split: str) -> pathlib.Path:
         return self._folder / f"{name.replace(':', '_')}.{split}.npy"
@@ -121,10 +134,17 @@ def _begin(path: str) -> None:
 
 @functools.lru_cache(2)
 def _deidentifier(config: DeidConfig) -> Deidentifier:
-    return Deidentifier(config, _key)
+    deidentify = Deidentifier(config, _key)
+    deidentify(np.zeros((_SIDE, _SIDE, 3), np.uint8), "")  # Compiles.
+    return deidentify
 
 
-def _deidentified(chunk: tuple[DeidConfig, str, int, list[bytes]]) -> np.ndarray:
-    config, split, start, jpegs = chunk
-    deidentify = _deidentifier(config)
-    return np.stack([deidentify(decode_image(jpeg), f"{split}{start + k}") for k, jpeg in enumerate(jpegs)])
+def _deidentified(config: DeidConfig, split: str, start: int, jpegs: list[bytes]) -> tuple[np.ndarray, float]:
+    """Returns images and the seconds that they took."""
+    deidentify, began = _deidentifier(config), time.perf_counter()
+    images = np.stack([deidentify(decode_image(jpeg), f"{split}{start + k}") for k, jpeg in enumerate(jpegs)])
+    return images, time.perf_counter() - began
+
+
+def _processes() -> int:
+    return os.cpu_count() or 1

@@ -53,7 +53,8 @@ def campaign(data: pathlib.Path, folder: pathlib.Path, *more: str) -> tuple[dict
 @pytest.mark.slow
 def test_parts_are_run_once_within_their_time(data, tmp_path):
     found, _ = campaign(data, tmp_path, "--only=ResNet-9, p", "--seconds=400")
-    assert found["de-identify"]["finished"] and len(found["de-identify"]["images_per_second"]) == 14
+    made = [name for name in found["de-identify"] if name.endswith("images a second of a process")]
+    assert len(made) == 5 and all(found["de-identify"][name] > 0 for name in made)
     plain = found["ResNet-9, plain"]
     assert plain["finished"] and plain["epochs"] == 2 and plain["device"] == "cpu"
     assert plain["losses"][1] < plain["losses"][0] and 0 <= plain["test_accuracy"] <= 1
@@ -73,6 +74,7 @@ def test_each_kind_of_part_runs(data, tmp_path, part):
 
 
 def test_out_of_time_it_says_so_and_loses_nothing(data, tmp_path):
+    (tmp_path / "out.json").write_text(json.dumps({"DP-SGD": {"finished": True}}))
     found, said = campaign(data, tmp_path, "--seconds=15")
     assert "out of time before augment; the same command goes on" in said
-    assert set(found) == {"de-identify"}
+    assert found == {"DP-SGD": {"finished": True}}
