@@ -211,7 +211,7 @@ def make_case(
 def checked_key(target: Target, key: Key | None, config: DeidConfig, facts: dict[str, Any]) -> Key:
     """Returns the key of a dataset; raises DeidError if it is another one, or if there is nothing to attack."""
     if not config.scheme_class.hides:
-        raise DeidError(f"{target.dataset} is not encrypted (scheme {config.scheme}), so there is nothing to attack.")
+        raise DeidError(f"{target.dataset} hides nothing (scheme {config.scheme}), so there is nothing to attack.")
     if key is None or key.fingerprint != facts["key_fingerprint"]:
         raise DeidError(
             "whose record is whose tells the owner's key alone, which their ids are made with: that with fingerprint "

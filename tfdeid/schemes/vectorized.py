@@ -18,7 +18,6 @@ class Vectorized(Scheme):
     about = "traced and painted, not encrypted"
     Options = TracingOptions
     needs_key = False
-    hides = False
     traces = True
 
     def __init__(self, config: CommonOptions, key: Key | None = None):

@@ -51,7 +51,7 @@ class Attacking(Part):
     def hours(self, workshop: Workshop) -> float:
         sizes, splits = workshop.source(self.dataset).splits, workshop.splits(self.dataset)
         images = min(self.num_images, sizes[splits.test]) + min(self.num_public, sizes[splits.train])
-        return _HOURS_AN_IMAGE * images * (1.0 if _takes_away(self.deid) else 0.2)
+        return _HOURS_AN_IMAGE * images * (1.0 if self.deid.scheme_class.hides else 0.2)
 
     def depends_on(self, workshop: Workshop) -> dict[str, Any]:
         # The best of them is not what it was once there are others.
@@ -89,18 +89,13 @@ class Attacking(Part):
         return workshop.folder / "pictures" / self.name(workshop)
 
 
-def _takes_away(config: DeidConfig) -> bool:
-    """Tells whether anything is missing in records that a network could guess: tracing drops details without a key, too."""
-    return config.scheme_class.hides or config.scheme_class.traces
-
-
 def attackers(config: DeidConfig) -> list[str]:
     """Returns the names of what is run against a configuration: where nothing is missing, only what trains nothing."""
     from tfdeid.attack.engine import choose  # Late: loads scipy, which takes seconds.
 
     chosen, _ = choose(None, config)
     suiting = [name for name in chosen if ADVERSARIES[name].knows is Knowledge.RECORDS]
-    return suiting if _takes_away(config) else [name for name in suiting if not ADVERSARIES[name].trains]
+    return suiting if config.scheme_class.hides else [name for name in suiting if not ADVERSARIES[name].trains]
 
 
 def figures(findings: Findings) -> Result:
