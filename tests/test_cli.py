@@ -42,6 +42,7 @@ def test_help_of_a_command_needs_no_tensorflow(name):
     assert done.stdout.startswith(f"usage: tfdeid {name} [-h]")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_a_command_and_its_module_are_the_same(name):
     command, module = run("tfdeid.cli", name, "--help"), run(MODULES[name], "--help")

@@ -33,6 +33,7 @@ def test_resnet9_works_at_one_resolution_whatever_the_images(size, channels):
     assert 3e5 < model.count_params() < 5e5
 
 
+@pytest.mark.slow
 def test_the_papers_network():
     model = make_model("InceptionResNetV2", 75, 3, 10)
     theirs = keras.applications.InceptionResNetV2(weights=None, input_shape=(75, 75, 3), classes=10)

@@ -182,6 +182,7 @@ def test_a_warning_is_shown_once_whatever_the_environment_says(options, environm
     assert ("library" in done.stderr) == (environment.get("PYTHONWARNINGS", "ignore") != "ignore")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", [{}, {"PYTHONWARNINGS": "ignore"}, {"PYTHONWARNINGS": "error"}])
 @pytest.mark.parametrize(
     ("program", "arguments"),

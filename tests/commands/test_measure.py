@@ -66,6 +66,7 @@ def test_only_of_cifar10_it_is_said_that_the_paper_is_not_beside_it(tmp_path, ke
     assert "Table 2" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_command_that_is_printed_works_in_another_folder(tmp_path, monkeypatch, capsys):
     """Run by a shell, with names that it would split, expand or take for its own."""
     here, there = tmp_path / "it's $HOME [1]", tmp_path / "elsewhere"

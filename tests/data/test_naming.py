@@ -44,6 +44,7 @@ def test_classes(tmp_path):
         assert label.names == names
 
 
+@pytest.mark.slow
 def test_a_dataset_of_odd_splits_and_classes(tmp_path, capsys):
     odd = tmp_path / 'it\'s "my" [data]'
     for split in ("train set", "val.2", "all"):

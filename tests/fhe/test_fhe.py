@@ -115,6 +115,7 @@ def test_a_request_says_nothing_of_the_image(client):
     assert abs(np.mean(words[0]) / np.mean(words[1]) - 1) < 0.05
 
 
+@pytest.mark.slow
 def test_perform_says_what_it_costs(model):
     some = images(3)
     labels = np.asarray(model(some, training=False)).argmax(1)

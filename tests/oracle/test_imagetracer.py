@@ -33,6 +33,7 @@ def test_cifar10(imagetracer, cifar10, preset, size):
     check_preset(imagetracer, resized(images, size), preset)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", REQUIRED_PRESETS)
 def test_imagenet(imagetracer, imagenet, preset):
     check_preset(imagetracer, resized(imagenet, 224), preset)

@@ -259,6 +259,7 @@ def test_imagenet_equals_the_python_api(deid, shared_tfds, tmp_path, key_path):
     check_against_source(records, source, "validation", DeidConfig(input_size=224), Key.load(key_path))
 
 
+@pytest.mark.slow
 def test_two_worker_processes_write_the_same_records(deid, sample, tmp_path):
     assert deid("--num_shards=4", "--direct_running_mode=multi_processing", "--direct_num_workers=2") == 0
     ours, theirs = files(tmp_path / "out" / SAMPLE), files(sample / SAMPLE)
@@ -371,6 +372,7 @@ def test_the_command_prints_one_line_for_a_mistake():
     assert result.stderr.count("\n") == 1 and result.stderr.startswith("beam.deid: error: unknown option '--datset'")
 
 
+@pytest.mark.slow
 def test_the_command_is_quiet_about_all_but_progress(tmp_path, key_path):
     result = command("--runner=DirectRunner", f"--output_dir={tmp_path / 'out'}", f"--key={key_path}", "--limit=4")
     assert result.returncode == 0

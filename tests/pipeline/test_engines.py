@@ -86,6 +86,7 @@ def local(tmp_path, key_path) -> dict[str, bytes]:
     return content(tmp_path / "local" / FOLDER)
 
 
+@pytest.mark.slow
 def test_two_workers_write_what_one_process_writes(cluster, tmp_path, key_path, local):
     address, workers, shard_log = cluster
     said, _ = (process := launch(address, key_path, tmp_path / "out")).communicate(timeout=240)

@@ -33,6 +33,7 @@ def stranger(data_dir, code: str) -> None:
     assert result.returncode == 0, result.stderr[-3000:]
 
 
+@pytest.mark.slow
 def test_plain_tfds_reads_it(sample):
     stranger(
         sample,

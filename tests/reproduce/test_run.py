@@ -85,6 +85,7 @@ def test_an_option_that_changes_nothing_leaves_kept_parts_known(shared_tfds, tmp
     assert other.identity(workshop)["deid"] == {**sizes, "axes": "independent"}
 
 
+@pytest.mark.slow
 def test_a_command_that_fails_ends_it_and_loses_nothing(shared_tfds, tmp_path, key_path, capfd):
     workshop = Workshop(tmp_path / "out", str(shared_tfds), str(key_path))
     bad = dataclasses.replace(TRAINING, limit=-1)

@@ -31,6 +31,7 @@ from tfdeid.schemes.structural.scheme import Structural
 _UNPICKLED = ("pickle", "a PositionOPE holds the key's table and is never pickled")
 
 
+@pytest.mark.slow
 def test_a_run_with_two_workers_shows_and_leaves_no_secret(two_workers):
     place, artefacts = two_workers
     key = Key.load(place.key_path)

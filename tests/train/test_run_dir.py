@@ -26,6 +26,7 @@ from tfdeid.train.trainer import train
 ODD = "a [1]*? {b,c} 'd' \"é\" \\e $f"
 
 
+@pytest.mark.slow
 def test_any_name_will_do_fromanywhere(tmp_path, monkeypatch, capsys):
     """Two calls, evaluation by the command that is printed, pasted in another folder; all paths were given relative to one."""
     make_dataset(tmp_path / ODD / "data", {"train": [k % 3 for k in range(12)], "test": [0, 1, 2]})

@@ -113,6 +113,7 @@ def test_what_cannot_be_trained_is_refused_and_may_be_mended_in_place(faces_conf
             train(faces_config, TrainConfig(**{**QUICK, **how}), str(tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_array_record_gives_the_same_weights(finished, faces, tmp_path):
     """The same records in the same order, in files of the other format."""
     options = ["--file_format=array_record", f"--key={faces / 'key'}", "--num_shards=3", "--output_size=32"]
