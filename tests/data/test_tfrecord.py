@@ -36,10 +36,10 @@ def test_parts_in_any_order_pass_over_a_record_once(file, headers):
     random.Random(0).shuffle(parts)
     for part in parts:
         assert list(tfrecord.read_records(file, part.start, 50)) == RECORDS[part.start : part.stop]
-    # All that are read, all before the first part at most once, and up to a mark's distance before each part.
-    assert len(headers) <= 1000 + 1000 + 20 * tfrecord._EVERY
+    # All that are read, and all that are passed over at most once.
+    assert len(headers) <= 1000 + 1000
     headers.clear()
-    assert list(tfrecord.read_records_at(file, [998])) == [RECORDS[998]] and len(headers) <= tfrecord._EVERY
+    assert list(tfrecord.read_records_at(file, [998])) == [RECORDS[998]] and headers == [sum(len(record) + 16 for record in RECORDS[:998])]
 
 
 def test_what_lies_between_is_not_read(file, monkeypatch):
@@ -62,7 +62,7 @@ def test_threads_share_what_is_remembered(file):
         assert all(pool.map(read, random.Random(1).sample(range(993), 300)))
     positions = np.cumsum([0, *(len(record) + 16 for record in RECORDS)])
     marks = tfrecord._marks(str(file), *tfrecord._state(file))
-    assert list(marks._positions) == positions[: len(marks._positions) * tfrecord._EVERY : tfrecord._EVERY].tolist()
+    assert list(marks._positions) == positions[: len(marks._positions)].tolist()
 
 
 def test_a_file_that_is_written_anew_is_another(file):

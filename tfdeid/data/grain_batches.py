@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, SupportsIndex
 
@@ -16,8 +17,8 @@ from tfdeid.data.record_files import READERS_AT
 from tfdeid.errors import DeidError
 from tfdeid.image import decode_image, match_channels, resize
 
-# As many as tf.data is given: records are decoded by C, which lets other threads run.
-_THREADS, _BATCHES_AHEAD = 16, 2
+# A thread a core: while C decodes a record, one other thread of Python can run, and more only take turns at it.
+_THREADS, _BATCHES_AHEAD = os.cpu_count() or 1, 2
 # No example. (What is None, Grain leaves out.)
 _NONE = ("", b"")
 

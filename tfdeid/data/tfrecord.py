@@ -27,8 +27,6 @@ from tfdeid.files import is_remote, storage_errors
 # A record: the data's length, the CRC of the length; the data; the CRC of the data.
 _HEADER = struct.Struct("<QI")
 _CRC = struct.Struct("<I")
-# Of so many records one is remembered: those of a million take 130 KB, and few are passed over to find another.
-_EVERY = 64
 # Files that are remembered.
 _FILES = 4096
 
@@ -84,22 +82,22 @@ def _state(path: epath.Path) -> tuple[int, int]:
 
 
 class _Marks:
-    """Where every `_EVERY`th record of a file begins, as far as it was passed over. Threads may share it."""
+    """Where each record of a file begins, as far as it was passed over: 8 MB for a million. Threads may share it."""
 
     def __init__(self) -> None:
         self._positions = array.array("Q", [0])
         self._adding = threading.Lock()
 
     def note(self, number: int, position: int) -> None:
-        """Remembers where a record begins whose number is a multiple of `_EVERY`."""
+        """Remembers where a record begins."""
         with self._adding:
-            if number == len(self._positions) * _EVERY:
+            if number == len(self._positions):
                 self._positions.append(position)
 
     def last_before(self, number: int) -> tuple[int, int]:
         """Returns the number and the position of the last record that is remembered, of those up to a number."""
-        index = min(number // _EVERY, len(self._positions) - 1)
-        return index * _EVERY, self._positions[index]
+        known = min(number, len(self._positions) - 1)
+        return known, self._positions[known]
 
 
 @functools.lru_cache(_FILES)
@@ -144,8 +142,7 @@ class _Records:
     def _passed(self, length: int) -> None:
         self._number += 1
         self._position += length
-        if self._number % _EVERY == 0:
-            self._marks.note(self._number, self._position)
+        self._marks.note(self._number, self._position)
 
 
 def _record_length(header: bytes, available: int, position: int) -> int:
