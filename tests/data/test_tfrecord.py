@@ -39,7 +39,9 @@ def test_parts_in_any_order_pass_over_a_record_once(file, headers):
     # All that are read, and all that are passed over at most once.
     assert len(headers) <= 1000 + 1000
     headers.clear()
-    assert list(tfrecord.read_records_at(file, [998])) == [RECORDS[998]] and headers == [sum(len(record) + 16 for record in RECORDS[:998])]
+    assert list(tfrecord.read_records_at(file, [998])) == [RECORDS[998]] and headers == [
+        sum(len(record) + 16 for record in RECORDS[:998])
+    ]
 
 
 def test_what_lies_between_is_not_read(file, monkeypatch):

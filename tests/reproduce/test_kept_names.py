@@ -66,7 +66,9 @@ def workshop(tmp_path):
 
 def test_the_names_of_kept_parts_stay(workshop):
     assert [part.name(workshop) for part, _ in NAMES] == [name for _, name in NAMES]
-    names = sorted({part.name(workshop) for table in TABLES for part in make_table(table, PAPER).parts})
+    # Those of families that came later have a recipe.
+    parts = {part for table in TABLES if table != "table1" for part in make_table(table, PAPER).parts}
+    names = sorted(part.name(workshop) for part in parts if getattr(part, "recipe", None) is None)
     assert len(names) == 36 and hashlib.sha256("".join(f"{name}\n" for name in names).encode()).hexdigest() == DIGEST
 
 

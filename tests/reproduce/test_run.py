@@ -17,11 +17,12 @@ from tfdeid import DeidConfig, DeidError, Key
 from tfdeid.cli import main
 from tfdeid.data.draw import draw_images
 from tfdeid.data.sources import SourceConfig
-from tfdeid.experiments.parts import Attacking, Measuring, Training, attacking
+from tfdeid.experiments.parts import Attacking, Encrypted, Measuring, Training, attacking
 from tfdeid.experiments.scale import QUICK
 from tfdeid.experiments.splits import Splits
 from tfdeid.experiments.workshop import Workshop
 from tfdeid.measure import measure
+from tfdeid.reproduce import table_output
 from tfdeid.reproduce.run import reproduce
 from tfdeid.reproduce.tables import Row, Table
 
@@ -94,6 +95,36 @@ def test_a_command_that_fails_ends_it_and_loses_nothing(shared_tfds, tmp_path, k
         reproduce(dataclasses.replace(TABLE, rows=rows), QUICK, workshop)
     assert "limit must be a whole number of at least 1, limit was -1" in capfd.readouterr().err
     assert MEASURING.is_kept(workshop) and not bad.is_kept(workshop)
+
+
+@pytest.mark.slow
+def test_other_families_are_run(shared_tfds, tmp_path, key_path, capfd):
+    pytest.importorskip("seal")
+    pytest.importorskip("jax_privacy")
+    few = {"limit": 64, "num_images": 64, "num_tests": 20}
+    plain = DeidConfig("plain", 32, 32)
+    options = ("--schedule=2 x 1e-3", "--batch_size=16")
+    asking = Encrypted(plain, 0, (*options, "--model=cryptonet"), num_encrypted=16, **few)
+    private = ("--model=small_groupnorm", "--method=dp_sgd", "--dp_epsilon=8", "--dp_delta=1e-3")
+    training = Training(plain, 0, (*options, *private), backend="jax", **few)
+    asked = Row("asked", (asking,), {}, source="somebody", protects="the question")
+    columns = ("accuracy", "training", "milliseconds", "bytes")
+    table = Table("table0", "a table", columns, (asked, Row("private", (training,), {}, over=(asking,))), "all")
+    workshop = Workshop(tmp_path, str(shared_tfds), str(key_path))
+    found = reproduce(table, QUICK, workshop)
+    assert found["asked"]["same"].mean == 100
+    assert found["asked"]["bytes"].mean > 1e6 > 5_000 > found["private"]["bytes"].mean > 500
+    assert found["asked"]["milliseconds"].mean > 20 * found["private"]["milliseconds"].mean
+    seconds = [found[label]["training_seconds"].mean for label in ("asked", "private")]
+    assert found["private"]["training"].mean == pytest.approx(seconds[1] / seconds[0]) and "training" not in found["asked"]
+    said = capfd.readouterr().out
+    assert "KERAS_BACKEND=jax python -m tfdeid.train" in said and "python -m tfdeid.cli fhe" in said
+    record = json.loads((training.run_dir(workshop) / "run.json").read_text())
+    assert record["backend"] == "jax" and record["history"][-1]["epsilon"] <= 8
+    shown = table_output.text(found, table)
+    assert "  asked: the question" in shown and "figures of others, asked: somebody" in shown
+    (path, _) = table_output.write(found, table, QUICK, tmp_path, {})
+    assert json.loads(path.read_text())["rows"][0]["protects"] == "the question"
 
 
 def test_attacks_are_kept_until_there_are_other_attackers(shared_tfds, tmp_path, key_path, monkeypatch, capsys):
@@ -184,7 +215,7 @@ def test_help_needs_no_tensorflow():
 def test_commands_are_printed_as_they_work_elsewhere(shared_tfds, tmp_path, key_path, monkeypatch, capsys):
     run = []
     (tmp_path / "tfds data").symlink_to(shared_tfds)  # How much there is to do is read there.
-    monkeypatch.setattr("tfdeid.experiments.workshop._run", lambda words, log: run.append(words) or 0)
+    monkeypatch.setattr("tfdeid.experiments.workshop._run", lambda words, *_: run.append(words) or 0)
     monkeypatch.chdir(tmp_path)
     pathlib.Path("it's out").mkdir()
     workshop = Workshop(pathlib.Path("it's out"), "tfds data", "key")

@@ -13,11 +13,12 @@ from tfdeid import DeidError
 from tfdeid.config import load_config
 from tfdeid.data.batches import DataConfig
 from tfdeid.data.naming import dataset_name
-from tfdeid.experiments.parts import Training
+from tfdeid.experiments.parts import Attacking, Training
 from tfdeid.experiments.run import cost
 from tfdeid.experiments.scale import PAPER, QUICK, STANDARD
 from tfdeid.options import parse
 from tfdeid.reproduce import paper
+from tfdeid.reproduce.run import beginning
 from tfdeid.reproduce.tables import TABLES, make_table
 from tfdeid.train.config import TrainConfig
 
@@ -86,7 +87,7 @@ class EmptyOptions:
 
 def test_paper_scale_is_the_papers_schedule():
     for name in ("table3", "table4", "table5", "table6"):
-        trainings = [part for part in make_table(name, PAPER).parts if isinstance(part, Training)]
+        trainings = [part for part in make_table(name, PAPER).parts if isinstance(part, Training) and not part.recipe]
         # Nothing but the augmentation is said, so that the defaults hold, which are the paper's.
         assert not [
             option for part in trainings for option in part.options if option[2:] not in ("rotation=0", "shift=0", "noflip")
@@ -110,6 +111,27 @@ def test_the_cost_is_said(name, tmp_path):
     quick, whole = (cost(scale, make_table(name, scale).parts, workshop) for scale in (QUICK, PAPER))
     assert "on two cores" in quick and (name == "table6" or int(quick.split()[1]) < 100)
     assert "hours on one RTX 2080 Ti" in whole or (name == "table2" and "minutes of measuring" in whole)
+
+
+def test_families_say_what_they_protect_from_whom():
+    table = make_table("table1", QUICK)
+    assert all(row.protects for row in table.rows)
+    assert {row.label for row in table.rows} >= {"plain", "structural", "pixelate", "DP-SGD, epsilon 8", "encrypted inference"}
+    plain = next(row for row in table.rows if row.label == "plain")
+    assert all(row.over == plain.parts[:1] for row in table.rows)
+    # What another family protects is no record, so there is nothing to attack.
+    attacked = {row.label for row in table.rows if any(isinstance(part, Attacking) for part in row.parts)}
+    assert {row.label for row in table.rows} - attacked == {"DP-SGD, epsilon 8", "encrypted inference"}
+
+
+def test_rows_whose_extra_is_not_installed_are_left_out_and_named(monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "jax_privacy" else "there")
+    table = make_table("table6", QUICK)
+    private = ("DP-SGD, epsilon 8", "DP-SGD, epsilon 4", "DP-SGD, epsilon 2", "DP-SGD, epsilon 1")
+    assert table.left_out == {"dp": (*private, "DP-SGD, epsilon 8, structural")}
+    assert not [row for row in table.rows if "DP-SGD" in row.label] and "structural" in {row.label for row in table.rows}
+    said = beginning(table, QUICK, table.parts, Offline(tmp_path, None, "paper"))
+    assert "not installed (pip install 'tfdeid[dp]'): DP-SGD, epsilon 8; DP-SGD, epsilon 4;" in said
 
 
 def test_another_dataset_stands_for_cifar10():

@@ -61,6 +61,13 @@ _RESNET = (
 )
 
 
+# Networks of other families take small images whatever the scale: larger ones would take them days.
+_SMALL = ("--optimizer=adam", "--rotation=0", "--fill=128", "--shift=0.0625")
+_PRIVATE = Recipe(("--model=small_groupnorm", *_SMALL), epochs=30, rate=1e-3, batch_size=512)
+POLYNOMIAL = Recipe(("--model=cryptonet", *_SMALL), epochs=10, rate=2e-3, batch_size=256)
+"""How a network is trained that can be computed on encrypted images."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Scale:
     """How much of an experiment is run.
@@ -75,6 +82,7 @@ class Scale:
       recipe: how networks are trained; None for the paper's network and schedule, which are the defaults of `tfdeid.train`.
       reduced: what is less than in the paper.
       identified, read: images in which people are re-identified, and in which text is read, at most all.
+      private: how networks are trained by DP-SGD.
     """
 
     name: str
@@ -88,6 +96,7 @@ class Scale:
     reduced: str
     identified: int = 1_500
     read: int = 100
+    private: Recipe = _PRIVATE
 
     @property
     def is_whole(self) -> bool:
@@ -116,6 +125,7 @@ QUICK = Scale(
     public=3_000,
     recipe=Recipe((*_RESNET, "--shift=0.0625"), epochs=6, rate=0.4, batch_size=256),
     reduced="a narrow ResNet-9 of 0.4 million weights, 6 epochs, images of at most 64 x 64",
+    private=dataclasses.replace(_PRIVATE, epochs=10),
 )
 STANDARD = dataclasses.replace(
     QUICK,
@@ -124,6 +134,7 @@ STANDARD = dataclasses.replace(
     # More epochs bear more augmentation.
     recipe=Recipe((*_RESNET, "--shift=0.125"), epochs=40, rate=0.4, batch_size=256),
     reduced="a narrow ResNet-9 of 0.4 million weights, 40 epochs, images of at most 64 x 64",
+    private=_PRIVATE,
 )
 PAPER = Scale(
     name="paper",

@@ -10,6 +10,7 @@ import pathlib
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 import numpy as np
@@ -125,8 +126,8 @@ class Workshop:
             options.append(f"--config={path}")
         return options
 
-    def call(self, module: str, *options: str) -> None:
-        """Runs a command of ours.
+    def call(self, module: str, *options: str, backend: str | None = None) -> None:
+        """Runs a command of ours, on a backend of Keras's if one is given.
 
         What it prints goes to `log.txt`; of that, a line a minute is shown. Its bars, warnings and errors are shown at once.
 
@@ -134,10 +135,12 @@ class Workshop:
           DeidError: it failed.
         """
         printed = command("python", "-m", module, *options)
+        chosen = {"KERAS_BACKEND": backend} if backend else {}
+        printed = " ".join([*(f"{name}={value}" for name, value in chosen.items()), printed])
         print(printed, flush=True)
         with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
             log.write(f"{printed}\n")
-            code = _run([sys.executable, "-m", module, *options], log)
+            code = _run([sys.executable, "-m", module, *options], log, chosen)
         if code:
             raise DeidError(
                 f"this command ended with exit code {code}, for the reason above: {printed}. What is finished is kept in "
@@ -151,11 +154,11 @@ class Workshop:
             self._called.add((module, *options))
 
 
-def _run(words: list[str], log: TextIO) -> int:
+def _run(words: list[str], log: TextIO, variables: Mapping[str, str]) -> int:
     """Runs a command whose standard output goes to a file, and a line of it a minute to ours; returns its exit code."""
     shown = time.monotonic()
     # Not buffered, or lines of minutes ago would be shown.
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, **variables, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment, encoding="utf-8", errors="replace") as process:
         try:
             for line in process.stdout or ():

@@ -42,6 +42,10 @@ def beginning(table: Table, scale: Scale, todo: list[Part], workshop: Workshop) 
     """Returns what is about to be done, and its cost."""
     number = len(table.parts)
     lines = [table.title, f"scale {scale.name}; less than in the paper: {table.reduced}"]
+    lines += [
+        f"left out, since what it needs is not installed (pip install 'tfdeid[{extra}]'): {'; '.join(labels)}"
+        for extra, labels in table.left_out.items()
+    ]
     if table.missing:
         lines.append(f"{number} parts kept from earlier; {table.missing} are missing, and are not run")
     else:
@@ -52,6 +56,9 @@ def beginning(table: Table, scale: Scale, todo: list[Part], workshop: Workshop) 
 
 def _figures(row: Row, results: Mapping[Part, Result]) -> dict[str, Figure]:
     figures = _means([results[part] for part in row.parts])
+    if row.over and "training_seconds" in figures:
+        plain = _means([results[part] for part in row.over])["training_seconds"].mean
+        figures["training"] = Figure(figures["training_seconds"].mean / plain)
     if row.minus:
         less = _means([results[part] for part in row.minus])
         return {name: Figure(figure.mean - less[name].mean) for name, figure in figures.items()}

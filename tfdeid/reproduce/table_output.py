@@ -26,7 +26,14 @@ def text(figures: Figures, table: Table) -> str:
     note += "+- is the standard deviation between seeds"
     if "ssim_vec" in table.columns:
         note += f"; the paper calls an image clearly recognised at SSIM {RECOGNISED} and above"
-    return "\n".join([table.title, *aligned(cells), f"({note})", *remarks(figures, table)])
+    return "\n".join([table.title, *aligned(cells), f"({note})", *remarks(figures, table), *_notes(table)])
+
+
+def _notes(table: Table) -> list[str]:
+    """Returns what is protected from whom, row by row, and whose figures stand beside ours where they are not the paper's."""
+    protects = [f"  {row.label}: {row.protects}" for row in table.rows if row.protects]
+    sources = [f"figures of others, {row.label}: {row.source}" for row in table.rows if row.source]
+    return [*(["what is protected, from whom:", *protects] if protects else []), *sources]
 
 
 def write(figures: Figures, table: Table, scale: Scale, folder: pathlib.Path, about: dict[str, Any]) -> list[pathlib.Path]:
@@ -40,6 +47,7 @@ def write(figures: Figures, table: Table, scale: Scale, folder: pathlib.Path, ab
                 name: figure.deviation for name, figure in figures[row.label].items() if figure.deviation is not None
             },
             "paper": dict(row.paper),
+            **{name: getattr(row, name) for name in ("source", "protects") if getattr(row, name)},
         }
         for row in table.rows
     ]

@@ -1,25 +1,38 @@
-"""The paper's Tables 2 to 6 and its ImageNet experiment (Ko et al. 2020, section IV), as parts to be run."""
+"""The paper's Tables 1 to 6 and its ImageNet experiment (Ko et al. 2020, sections II and IV), as parts to be run."""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfdeid.deidentifier import DeidConfig
 from tfdeid.errors import unknown_name
-from tfdeid.experiments.parts import Measuring, Part, Training
-from tfdeid.experiments.scale import NO_AUGMENTATION, Scale
+from tfdeid.experiments.parts import Attacking, Encrypted, Measuring, Part, Training
+from tfdeid.experiments.scale import ATTACKED_SIZE, NO_AUGMENTATION, POLYNOMIAL, QUICK, Scale
 from tfdeid.experiments.workshop import Workshop
 from tfdeid.measure import measures
+from tfdeid.reference import SOURCE
 from tfdeid.reproduce import paper
 from tfdeid.schemes import SCHEMES
 
 DATASET = "cifar10"
 """What the tables are of, but for ImageNet's."""
 # Of the columns.
-TITLES = {**measures.TITLES, "accuracy": "accuracy, %", "f1": "macro F1", "milliseconds": "ms an image"}
-_DECIMALS = {"accuracy": 2, "milliseconds": 2}
+TITLES = {
+    **measures.TITLES,
+    "accuracy": "accuracy, %",
+    "f1": "macro F1",
+    "milliseconds": "ms an image",
+    "training": "training, x plain",
+    "bytes": "bytes an image",
+    "best": "SSIM recovered",
+    "linked_best": "linked, %",
+}
+_DECIMALS = {"accuracy": 2, "milliseconds": 2, "training": 1, "bytes": 0, "linked_best": 1}
+_EXTRAS = {"dp": "jax_privacy", "fhe": "seal"}
+"""Of the package, what is imported of each."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +44,25 @@ class Row:
       parts: what it is the mean of.
       paper: the paper's figures by column.
       minus: parts whose mean is taken off.
+      over: parts whose training time is one.
+      source: who else printed what is in `paper`; "" for the paper.
+      protects: what is protected from whom.
+      extra: what of the package's extras it needs.
     """
 
     label: str
     parts: tuple[Part, ...]
     paper: Mapping[str, float]
     minus: tuple[Part, ...] = ()
+    over: tuple[Part, ...] = ()
+    source: str = ""
+    protects: str = ""
+    extra: str | None = None
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether the extra that it needs is installed."""
+        return self.extra is None or importlib.util.find_spec(_EXTRAS[self.extra]) is not None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +76,7 @@ class Table:
       rows: its lines.
       reduced: what is less than in the paper.
       missing: parts that were left out.
+      left_out: labels of rows whose extra is not installed, by extra.
     """
 
     name: str
@@ -58,11 +85,21 @@ class Table:
     rows: tuple[Row, ...]
     reduced: str
     missing: int = 0
+    left_out: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     @property
     def parts(self) -> list[Part]:
         """All parts, each once."""
-        return list(dict.fromkeys(part for row in self.rows for part in (*row.parts, *row.minus)))
+        return list(dict.fromkeys(part for row in self.rows for part in (*row.parts, *row.minus, *row.over)))
+
+    def without_extras(self) -> Table:
+        """Returns the table without the rows whose extra is not installed."""
+        possible = tuple(row for row in self.rows if row.is_possible)
+        left_out: dict[str, tuple[str, ...]] = {}
+        for row in self.rows:
+            if row.extra and row not in possible:
+                left_out[row.extra] = (*left_out.get(row.extra, ()), row.label)
+        return dataclasses.replace(self, rows=possible, left_out=left_out)
 
     def kept(self, workshop: Workshop) -> Table:
         """Returns the table without the parts that are not kept; a difference needs all of its own."""
@@ -71,7 +108,8 @@ class Table:
         for row in self.rows:
             parts = tuple(part for part in row.parts if part in kept)
             whole = not row.minus or kept.issuperset((*row.parts, *row.minus))
-            rows.append(dataclasses.replace(row, parts=parts if whole else (), minus=row.minus if whole else ()))
+            over = row.over if kept.issuperset(row.over) else ()
+            rows.append(dataclasses.replace(row, parts=parts if whole else (), minus=row.minus if whole else (), over=over))
         return dataclasses.replace(self, rows=tuple(rows), missing=len(self.parts) - len(kept))
 
 
@@ -93,13 +131,75 @@ def make_table(name: str, scale: Scale, dataset: str = DATASET) -> Table:
     """
     if name not in TABLES:
         raise unknown_name("table", name, TABLES)
-    table = TABLES[name](scale)
+    table = TABLES[name](scale).without_extras()
 
     def of(parts: tuple[Part, ...]) -> tuple[Part, ...]:
         return tuple(dataclasses.replace(part, dataset=dataset) if part.dataset == DATASET else part for part in parts)
 
-    rows = tuple(dataclasses.replace(row, parts=of(row.parts), minus=of(row.minus)) for row in table.rows)
+    rows = tuple(dataclasses.replace(row, parts=of(row.parts), minus=of(row.minus), over=of(row.over)) for row in table.rows)
     return dataclasses.replace(table, rows=rows)
+
+
+_VIEWER = "images, from who sees what is trained on"
+_PROTECTS = {
+    "plain": "nothing",
+    "structural": _VIEWER,
+    "vectorized": f"{_VIEWER}; without a key",
+    "pixelate": f"{_VIEWER}; without a key",
+    "negative_positive": _VIEWER,
+    "block_shuffle": _VIEWER,
+}
+_PRIVATE = "that an image was trained on, from who has the network; who trains sees all"
+_ENCRYPTED = "the image that is asked about, from the server; what is trained on is in the clear"
+
+
+def _table_1(scale: Scale) -> Table:
+    plain = _trainings(scale, _method(scale, "plain"), seeds=1)
+
+    def family(scheme: str, options: tuple[str, ...] = (), **changes: Any) -> Row:
+        deid = _method(scale, scheme, **changes)
+        attacking = Attacking(
+            dataclasses.replace(deid, output_size=ATTACKED_SIZE), scale.attacked, scale.public, reference=SOURCE
+        )
+        printed = {"accuracy": paper.TABLE_6[scheme]} if scheme in paper.TABLE_6 else {}
+        parts = (*_trainings(scale, deid, options, seeds=1), attacking)
+        return Row(scheme, parts, printed, over=plain, protects=_PROTECTS[scheme])
+
+    printed, source = paper.LITERATURE["encrypted inference"]
+    asking = Encrypted(_small("plain"), 0, recipe=POLYNOMIAL)
+    rows = (
+        family("plain"),
+        family("structural"),
+        family("vectorized"),
+        family("pixelate"),
+        family("negative_positive", NO_AUGMENTATION),
+        family("block_shuffle", NO_AUGMENTATION),
+        dataclasses.replace(_private_row(scale, 8, seeds=1), over=plain),
+        Row("encrypted inference", (asking,), printed, over=plain, source=source, protects=_ENCRYPTED, extra="fhe"),
+    )
+    columns = ("accuracy", "training", "milliseconds", "bytes", "best", "linked_best")
+    title = "Table 1: families of methods on CIFAR-10, what they cost and what attackers get of their records"
+    return Table("table1", title, columns, rows, f"{_reduced(scale)}; the last two: {_SMALL_NETWORKS}")
+
+
+_SMALL_NETWORKS = "networks of 0.3 and 1 million weights, images of 32 x 32 (64 x 64 where traced)"
+
+
+def _private_row(scale: Scale, epsilon: int, scheme: str = "plain", seeds: int | None = None) -> Row:
+    """Returns the row of a network that is trained by DP-SGD, on JAX."""
+    label = f"DP-SGD, epsilon {epsilon}" + ("" if scheme == "plain" else f", {scheme}")
+    printed, source = paper.LITERATURE.get(label, ({}, ""))
+    options = ("--method=dp_sgd", f"--dp_epsilon={epsilon}")
+    parts = tuple(
+        Training(_small(scheme), seed, options, recipe=scale.private, backend="jax")
+        for seed in range(scale.seeds if seeds is None else seeds)
+    )
+    return Row(label, parts, printed, source=source, protects=_PRIVATE, extra="dp")
+
+
+def _small(scheme: str) -> DeidConfig:
+    """Returns a configuration at sizes that networks of other families can take."""
+    return _method(QUICK, scheme)
 
 
 def _table_2(scale: Scale) -> Table:
@@ -165,8 +265,11 @@ def _table_6(scale: Scale) -> Table:
         row("negative_positive, key_scope image", "negative_positive", seeds=1, key_scope="image"),
         row("block_shuffle, not augmented", "block_shuffle", *NO_AUGMENTATION),
         row("block_shuffle, key_scope image", "block_shuffle", *NO_AUGMENTATION, seeds=1, key_scope="image"),
+        *(_private_row(scale, epsilon) for epsilon in (8, 4, 2, 1)),
+        _private_row(scale, 8, "structural"),
     )
-    return Table("table6", "Table 6: accuracy on CIFAR-10 by method", ("accuracy",), rows, _reduced(scale))
+    reduced = f"{_reduced(scale)}; by DP-SGD: a network of 0.3 million weights"
+    return Table("table6", "Table 6: accuracy on CIFAR-10 by method", ("accuracy",), rows, reduced)
 
 
 def _imagenet(scale: Scale) -> Table:
@@ -213,6 +316,7 @@ def _trainings(
 
 
 TABLES: dict[str, Callable[[Scale], Table]] = {
+    "table1": _table_1,
     "table2": _table_2,
     "table3": _table_3,
     "table4": _table_4,

@@ -110,7 +110,7 @@ class Scheme(abc.ABC):
     key_scopes: ClassVar[tuple[str, ...]] = (DATASET,)
     """Which of DATASET, POOL and IMAGE it knows."""
     hides: ClassVar[bool] = True
-    """Whether anything of an image is gone that an attacker would have to guess, with a key or without; of `plain` nothing is."""
+    """Whether anything of an image is gone that an attacker must guess, with a key or without; of `plain` nothing is."""
     traces: ClassVar[bool] = False
     """Whether it traces images into paths and paints those."""
     keyless: ClassVar[str | None] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import os
@@ -166,6 +167,11 @@ def killed(data_dir, tmp_path_factory):
     return run
 
 
+def words(secret: bytes) -> list[bytes]:
+    """Returns its first two words as a list of numbers would be written."""
+    return [f"{a}{between}{b}".encode() for a, b in [np.frombuffer(secret, np.uint32)[:2]] for between in (", ", " ", ",\n")]
+
+
 @pytest.mark.slow
 def test_a_run_goes_on_with_the_draws_that_it_was_begun_with(killed, data_dir, tmp_path):
     ended = []
@@ -176,6 +182,10 @@ def test_a_run_goes_on_with_the_draws_that_it_was_begun_with(killed, data_dir, t
         assert "going on after epoch" in said and "epsilon" in said
         ended.append(weights(run))
         assert not (run / ".secret").exists()
+        secret = (killed / ".secret").read_bytes()
+        kept = [said.encode(), *(path.read_bytes() for path in run.rglob("*") if path.is_file())]
+        forms = (secret, secret.hex().encode(), base64.b64encode(secret)[:20], *words(secret))
+        assert len(kept) > 5 and not any(form in file for form in forms for file in kept)
     for name, value in ended[0].items():
         np.testing.assert_array_equal(value, ended[1][name], err_msg=name)
     found = record(tmp_path / "one")

@@ -32,6 +32,7 @@ class Training(Part):
       num_tests: images to test on, at most all.
       config: a shipped experiment whose values count where nothing else is said.
       recipe: how it is trained, whose options come before `options`; None for what these say.
+      backend: Keras's, that it is trained on; None for what the caller's environment says.
     """
 
     work: ClassVar[str] = "training"
@@ -42,6 +43,7 @@ class Training(Part):
     num_tests: int | None = None
     config: str | None = None
     recipe: Recipe | None = dataclasses.field(default=None, metadata=LATER)
+    backend: str | None = dataclasses.field(default=None, metadata=LATER)
 
     @property
     def title(self) -> str:
@@ -73,6 +75,8 @@ class Training(Part):
 
     @property
     def flop(self) -> float:
+        if self.recipe:
+            return 0.0
         epochs, images, gflop = _IMAGENET if self.dataset == "imagenet2012" else _CIFAR10
         return epochs * images * gflop * 1e9 * (self.deid.output_size / 224) ** 2
 
@@ -81,11 +85,11 @@ class Training(Part):
 
         Returns:
           `accuracy` in percent, macro-averaged `f1`, `milliseconds` an image at the batch size that is fastest, the number of
-          `images` it was tested on, and `training_seconds`.
+          `images` it was tested on, `bytes` of a record to test on, and `training_seconds`.
         """
-        run_dir = workshop.folder / "runs" / self.name(workshop)
+        run_dir = self.run_dir(workshop)
         workshop.call_once("beam.deid", *self.deid_options(workshop))
-        workshop.call("tfdeid.train", *self._train_options(workshop, run_dir))
+        workshop.call("tfdeid.train", *self._train_options(workshop, run_dir), backend=self.backend)
         workshop.call("tfdeid.evaluate", str(run_dir))
         evaluation = read_results(run_dir / "evaluation.json")
         return {
@@ -93,8 +97,24 @@ class Training(Part):
             "f1": evaluation["macro_f1"],
             "milliseconds": min(evaluation["milliseconds_per_image"].values()),
             "images": evaluation["examples"],
+            "bytes": self._record_bytes(workshop),
             "training_seconds": read_results(run_dir / "run.json")["results"]["seconds"],
         }
+
+    def run_dir(self, workshop: Workshop) -> pathlib.Path:
+        """Returns the folder of the training run."""
+        return workshop.folder / "runs" / self.name(workshop)
+
+    def _record_bytes(self, workshop: Workshop) -> float:
+        """Returns the mean size of a record of the split to test on."""
+        (info,) = (workshop.data(self.dataset) / self._dataset(workshop)).glob("*/dataset_info.json")
+        split = workshop.written_splits(self.dataset).test
+        (found,) = (found for found in read_results(info)["splits"] if found["name"] == split)
+        return int(found["numBytes"]) / sum(map(int, found["shardLengths"]))
+
+    def _dataset(self, workshop: Workshop) -> str:
+        """Returns the name of what it is trained on."""
+        return f"{dataset_name(workshop.source(self.dataset).name)}/{self.deid.name}"
 
     def deid_options(self, workshop: Workshop) -> list[str]:
         """Returns the options of `beam.deid`."""
@@ -109,9 +129,8 @@ class Training(Part):
 
     def _train_options(self, workshop: Workshop, run_dir: pathlib.Path) -> list[str]:
         source = workshop.source(self.dataset)
-        name = f"{dataset_name(source.name)}/{self.deid.name}"
         options = [f"--config={self.config}"] if self.config else []
-        options += [f"--dataset={name}", f"--data_dir={workshop.data(self.dataset)}", f"--run_dir={run_dir}"]
+        options += [f"--dataset={self._dataset(workshop)}", f"--data_dir={workshop.data(self.dataset)}", f"--run_dir={run_dir}"]
         options += [f"--seed={self.seed}", *self.all_options(workshop)]
         if self.config:
             return options  # A source that draws its own splits, in a configuration file, is not cut further.
