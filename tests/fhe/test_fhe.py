@@ -120,7 +120,7 @@ def test_perform_says_what_it_costs(model):
     some = images(3)
     labels = np.asarray(model(some, training=False)).argmax(1)
     steps = []
-    outcome = perform(model, some, labels, steps.append)
+    outcome = perform(model, lambda images, size: np.asarray(model(images)), some, labels, steps.append)
     assert steps[0] == len(steps) - 1 == 32 + 128
     assert outcome.same_answers == 3 and outcome.accuracy == outcome.plain_accuracy == 1
     assert outcome.largest_error < 0.02 * outcome.largest_logit

@@ -16,7 +16,7 @@ from tfdeid.files import write_text
 from tfdeid.parser import Parser
 from tfdeid.paths import local_path
 from tfdeid.terminal import import_keras
-from tfdeid.train.engines import backend_of
+from tfdeid.train import engines
 
 _EPILOG = """\
 examples:
@@ -33,7 +33,7 @@ def run(argv: Sequence[str], program: str) -> int:
     arguments = _parser(program).parse(argv)
     if arguments.num_images < 1:
         raise DeidError(f"num_images must be at least 1, num_images was {arguments.num_images}.")
-    import_keras(backend_of(arguments.run))
+    import_keras(engines.backend_of(arguments.run))
     from tfdeid.fhe.perform import perform  # Late: Keras takes seconds.
     from tfdeid.train.evaluation import load_network, open_test_data  # Late: as above.
     from tfdeid.train.run_dir import RunDir  # Late: as above.
@@ -51,7 +51,9 @@ def run(argv: Sequence[str], program: str) -> int:
             else:
                 bar.update()
 
-        outcome = perform(load_network(training_run), np.concatenate(images), np.concatenate(labels), progress)
+        network = load_network(training_run)
+        predict = engines.module().Predictor(network)
+        outcome = perform(network, predict, np.concatenate(images), np.concatenate(labels), progress)
     print(outcome)
     if arguments.output:
         with writing(arguments.output, "output"):

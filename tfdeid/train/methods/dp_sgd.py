@@ -74,16 +74,15 @@ class DpSgd(Method):
             )
 
     def check(self, model: keras.Model) -> None:
-        import keras  # Late: takes seconds.
-
-        layers = [layer for layer in model._flatten_layers() if layer.non_trainable_variables and not layer._layers]
-        if any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers):
+        # Whatever layers are nested in, the paths of their variables name them.
+        states = [variable.path.split("/") for variable in model.non_trainable_variables]
+        if any(path[-1] == "moving_mean" for path in states):
             raise DeidError(
                 f"{model.name} has BatchNormalization, which mixes the images of a batch, so that no gradient is one image's: "
                 "use a network with GroupNormalization or none, such as --model small_groupnorm."
             )
-        if layers:
-            named = ", ".join(sorted({type(layer).__name__ for layer in layers}))
+        if states:
+            named = ", ".join(sorted({path[-2] for path in states}))
             raise DeidError(f"{model.name} has layers that keep a state ({named}), which no image's gradient accounts for.")
 
     def build(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Step:
