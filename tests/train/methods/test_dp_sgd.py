@@ -194,6 +194,23 @@ def test_a_run_goes_on_with_the_draws_that_it_was_begun_with(killed, data_dir, t
     assert found["method"]["neighbours"] == "one image is there or not"
 
 
+# What the noise is drawn from is the same in all runs.
+DRAWN = f"import os; os.urandom = lambda count: bytes(range(count)); {TRAIN}"
+
+
+@pytest.mark.slow
+def test_two_devices_share_each_batch_and_its_noise(data_dir, tmp_path):
+    found = []
+    for name, chosen, devices in (("one", "none", 1), ("two", "mirrored", 2)):
+        options = [f"--dataset={NAME}", f"--data_dir={data_dir}", f"--run_dir={tmp_path / name}", *OPTIONS, "--epochs=1"]
+        flags = f"--xla_force_host_platform_device_count={devices}"
+        said = finish(start(*options, f"--strategy={chosen}", program=DRAWN, XLA_FLAGS=flags))
+        assert f"devices: {devices}" in said
+        found.append(weights(tmp_path / name))
+    for name, value in found[0].items():
+        np.testing.assert_allclose(found[1][name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "backend", "message"),
