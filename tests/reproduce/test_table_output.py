@@ -52,6 +52,11 @@ def test_distance_from_the_paper():
     assert "accuracy, % 2.00" in remarks("table5", accuracy=2)
 
 
+def test_what_others_printed_is_no_distance_from_the_paper():
+    said = remarks("table1", accuracy=2, milliseconds=700)
+    assert "accuracy, % 2.00" in said and "ms an image" not in said
+
+
 def test_trends():
     assert "from 75 to 224: +7.94 points (the paper: +7.94)" in remarks("table4", accuracy=30)
     assert "7.5 times the time (the paper: 7.5)" in remarks("table4")

@@ -91,9 +91,9 @@ def _on_methods(figures: Figures, table: Table) -> list[str]:
 
 
 def _pairs(figures: Figures, table: Table, name: str) -> list[tuple[float, float]]:
-    """Returns (ours, the paper's) for the rows that have both."""
+    """Returns (ours, the paper's) for the rows that have both; what others printed is of other networks."""
     return [
         (figures[row.label][name].mean, row.paper[name])
         for row in table.rows
-        if name in row.paper and name in figures[row.label]
+        if name in row.paper and name in figures[row.label] and not row.source
     ]

@@ -16,6 +16,9 @@ from tfdeid.reproduce.tables import TITLES, Table, in_decimals
 from tfdeid.ssim import RECOGNISED
 from tfdeid.tables import aligned
 
+# Of values so many times apart, the smaller would all lie on the axis.
+_FAR_APART = 100
+
 
 def text(figures: Figures, table: Table) -> str:
     """Returns the table for a terminal, ours / the paper's, and what follows from it."""
@@ -93,7 +96,11 @@ def _draw(figures: Figures, table: Table, path: pathlib.Path) -> None:
         axes.errorbar([k for k, _ in ours], [figure.mean for _, figure in ours], spread, fmt="o", capsize=3, label="ours")
         printed = [(k, row.paper[name]) for k, row in enumerate(table.rows) if name in row.paper]
         if printed:
-            axes.plot(*zip(*printed, strict=True), "o", mfc="none", color="black", label="the paper")
+            whose = "the paper and others" if any(row.source for row in table.rows) else "the paper"
+            axes.plot(*zip(*printed, strict=True), "o", mfc="none", color="black", label=whose)
+        shown = [value for value in (*(figure.mean for _, figure in ours), *(value for _, value in printed)) if value > 0]
+        if shown and max(shown) > _FAR_APART * min(shown):
+            axes.set_yscale("log")
         if name in ("ssim_vec", "ssim_dei"):
             axes.axhline(RECOGNISED, color="gray", lw=0.8, ls="--", label="clearly recognised")
         level = all(len(label) < 4 for label in labels)

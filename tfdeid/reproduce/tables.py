@@ -156,8 +156,8 @@ _ENCRYPTED = "the image that is asked about, from the server; what is trained on
 def _table_1(scale: Scale) -> Table:
     plain = _trainings(scale, _method(scale, "plain"), seeds=1)
 
-    def family(scheme: str, options: tuple[str, ...] = (), **changes: Any) -> Row:
-        deid = _method(scale, scheme, **changes)
+    def family(scheme: str, options: tuple[str, ...] = ()) -> Row:
+        deid = _method(scale, scheme)
         attacking = Attacking(
             dataclasses.replace(deid, output_size=ATTACKED_SIZE), scale.attacked, scale.public, reference=SOURCE
         )
