@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import types
 
 import numpy as np
@@ -13,6 +14,7 @@ from tfdeid import DeidConfig, DeidError, Key
 from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.experiments.parts import Identifying, Inferring, Reading, Training, identifying
 from tfdeid.experiments.parts.attacking import attackers
+from tfdeid.experiments.parts.training import record_bytes
 from tfdeid.experiments.scale import QUICK
 from tfdeid.experiments.splits import Splits, held_out
 from tfdeid.experiments.workshop import Workshop
@@ -107,6 +109,16 @@ def test_a_source_that_is_cut_in_two_is_read_the_same_way_by_the_pipeline(worksh
     other = dataclasses.replace(held_out(SourceConfig(dataset)), class_seed=1)
     again = Workshop(workshop.folder, None, workshop.key_reference, other)
     assert part.name(again) != part.name(workshop) and again.data(dataset) != workshop.data(dataset)
+
+
+def test_the_size_of_a_record_is_that_of_the_split_that_was_tested_on(tmp_path):
+    # Whatever splits the source has: a configuration file may draw others from them.
+    splits = [{"name": "train", "numBytes": "900", "shardLengths": ["3"]}]
+    splits += [{"name": "test", "numBytes": "500", "shardLengths": ["2", "3"]}]
+    (tmp_path / "dataset_info.json").write_text(json.dumps({"splits": splits}))
+    assert (
+        record_bytes(tmp_path, "test") == record_bytes(tmp_path, "test[:2]") == 100 and record_bytes(tmp_path, "train") == 300
+    )
 
 
 @pytest.mark.parametrize(

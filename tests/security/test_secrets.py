@@ -31,7 +31,6 @@ from tfdeid.schemes.structural.scheme import Structural
 _UNPICKLED = ("pickle", "a PositionOPE holds the key's table and is never pickled")
 
 
-@pytest.mark.slow
 def test_a_run_with_two_workers_shows_and_leaves_no_secret(two_workers):
     place, artefacts = two_workers
     key = Key.load(place.key_path)
@@ -41,7 +40,6 @@ def test_a_run_with_two_workers_shows_and_leaves_no_secret(two_workers):
     assert key.fingerprint.encode() in artefacts["stdout"]
 
 
-@pytest.mark.slow
 def test_what_a_run_is_for_the_owner_alone_is_readable_by_the_owner_alone(two_workers):
     place, _ = two_workers
     files = [path for path in (place.root / "XDG_STATE_HOME").rglob("*") if path.is_file()]

@@ -109,8 +109,8 @@ class Network:
 def _larger(last: np.ndarray) -> float:
     """Returns by how much hidden numbers are made larger, and the weights of their squares smaller; logits stay the same.
 
-    CKKS adds noise of one size to numbers and to weights, whatever these are. It is least in logits, by a sixth of what it
-    were, where the largest of the last weights is about 2 ** -7 (measured on a trained network).
+    CKKS adds noise of one size to numbers and to weights, whatever these are. In logits it is least where the largest of the
+    last weights is about 2 ** -7: on a trained network it was a sixth there of what it is with weights as they are.
     """
     largest = float(np.abs(last).max())
     return 2.0 ** round(np.log2(largest * 2**7) / 2) if largest else 1.0

@@ -60,6 +60,7 @@ def write(figures: Figures, table: Table, scale: Scale, folder: pathlib.Path, ab
         "scale": scale.name,
         "less_than_in_the_paper": table.reduced,
         "missing_parts": table.missing,
+        "left_out": {extra: list(labels) for extra, labels in table.left_out.items()},
         **about,
         "rows": rows,
         "remarks": remarks(figures, table),

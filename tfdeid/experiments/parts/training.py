@@ -97,24 +97,13 @@ class Training(Part):
             "f1": evaluation["macro_f1"],
             "milliseconds": min(evaluation["milliseconds_per_image"].values()),
             "images": evaluation["examples"],
-            "bytes": self._record_bytes(workshop),
+            "bytes": record_bytes(workshop.data(self.dataset) / evaluation["dataset"], evaluation["split"]),
             "training_seconds": read_results(run_dir / "run.json")["results"]["seconds"],
         }
 
     def run_dir(self, workshop: Workshop) -> pathlib.Path:
         """Returns the folder of the training run."""
         return workshop.folder / "runs" / self.name(workshop)
-
-    def _record_bytes(self, workshop: Workshop) -> float:
-        """Returns the mean size of a record of the split to test on."""
-        (info,) = (workshop.data(self.dataset) / self._dataset(workshop)).glob("*/dataset_info.json")
-        split = workshop.written_splits(self.dataset).test
-        (found,) = (found for found in read_results(info)["splits"] if found["name"] == split)
-        return int(found["numBytes"]) / sum(map(int, found["shardLengths"]))
-
-    def _dataset(self, workshop: Workshop) -> str:
-        """Returns the name of what it is trained on."""
-        return f"{dataset_name(workshop.source(self.dataset).name)}/{self.deid.name}"
 
     def deid_options(self, workshop: Workshop) -> list[str]:
         """Returns the options of `beam.deid`."""
@@ -129,8 +118,9 @@ class Training(Part):
 
     def _train_options(self, workshop: Workshop, run_dir: pathlib.Path) -> list[str]:
         source = workshop.source(self.dataset)
+        name = f"{dataset_name(source.name)}/{self.deid.name}"
         options = [f"--config={self.config}"] if self.config else []
-        options += [f"--dataset={self._dataset(workshop)}", f"--data_dir={workshop.data(self.dataset)}", f"--run_dir={run_dir}"]
+        options += [f"--dataset={name}", f"--data_dir={workshop.data(self.dataset)}", f"--run_dir={run_dir}"]
         options += [f"--seed={self.seed}", *self.all_options(workshop)]
         if self.config:
             return options  # A source that draws its own splits, in a configuration file, is not cut further.
@@ -144,3 +134,10 @@ class Training(Part):
             elif split != option:
                 options.append(f"--{option}_split={split}")
         return options
+
+
+def record_bytes(dataset: pathlib.Path, split: str) -> float:
+    """Returns the mean size of a record of a split, or of the split that a part such as `test[:20]` is of."""
+    splits = {found["name"]: found for found in read_results(dataset / "dataset_info.json")["splits"]}
+    found = splits[split.partition("[")[0]]
+    return int(found["numBytes"]) / sum(map(int, found["shardLengths"]))

@@ -75,14 +75,14 @@ class DpSgd(Method):
 
     def check(self, model: keras.Model) -> None:
         # Whatever layers are nested in, the paths of their variables name them.
-        states = [variable.path.split("/") for variable in model.non_trainable_variables]
-        if any(path[-1] == "moving_mean" for path in states):
+        states = [variable.path for variable in model.non_trainable_variables]
+        if any(path.endswith("moving_mean") for path in states):
             raise DeidError(
                 f"{model.name} has BatchNormalization, which mixes the images of a batch, so that no gradient is one image's: "
                 "use a network with GroupNormalization or none, such as --model small_groupnorm."
             )
         if states:
-            named = ", ".join(sorted({path[-2] for path in states}))
+            named = ", ".join(sorted({path.rpartition("/")[0] or path for path in states}))
             raise DeidError(f"{model.name} has layers that keep a state ({named}), which no image's gradient accounts for.")
 
     def build(self, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> Step:
