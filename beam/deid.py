@@ -11,12 +11,12 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from beam import report
+from beam import options, report
 from beam.job import Job, ShardTask, plan_shards
+from beam.options import RunOptions
 from beam.output import decide, write_errors
 from beam.progress import Progress
 from beam.shards import find_changed, finish_dataset, total
@@ -26,17 +26,12 @@ from tfdeid.data.naming import dataset_name
 from tfdeid.data.shard_report import read_reports
 from tfdeid.data.sources import Source, SourceConfig, absolute_dataset, open_source
 from tfdeid.deidentifier import DeidConfig, Deidentifier
-from tfdeid.errors import DeidError, unknown_name, warn
-from tfdeid.files import lock
+from tfdeid.errors import DeidError, reason, warn
+from tfdeid.files import lock, storage_errors
 from tfdeid.key import Key
 from tfdeid.paths import check_utf8, default_data_dir, folder_path
 from tfdeid.redaction import shown
-from tfdeid.terminal import divert_stderr, import_tensorflow, run_command
-
-if TYPE_CHECKING:
-    from beam.options import RunOptions
-
-_LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner", "PrismRunner", "InteractiveRunner")
+from tfdeid.terminal import divert_stderr, run_command
 
 
 def run(argv: Sequence[str] | None = None, program: str = "python -m beam.deid") -> int:
@@ -52,12 +47,9 @@ def run(argv: Sequence[str] | None = None, program: str = "python -m beam.deid")
     Raises:
       DeidError: something that the user can mend, before any work has started or with all finished shards kept.
     """
-    from beam import options  # Late: it imports Beam, as below.
-
-    import_tensorflow()
     run_options, source_config, deid, beam_argv = options.parse(argv, program)
-    runner = _runner_name(beam_argv)
-    is_local = runner in _LOCAL_RUNNERS
+    runner = options.runner_name(beam_argv)
+    is_local = runner in options.LOCAL_RUNNERS
     if not is_local:
         logging.getLogger().setLevel(logging.INFO)  # A service tells there how the job fares.
         logging.getLogger("apache_beam.typehints").setLevel(logging.WARNING)
@@ -110,11 +102,11 @@ def _run_pipeline(
     is_local: bool,
 ) -> None:
     """Runs the steps to their end; a DeidError in a worker comes out as one that says how to go on."""
-    import apache_beam  # Late: Beam takes seconds.
-    from apache_beam.options.pipeline_options import PipelineOptions  # Late: Beam takes seconds.
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner  # Late: Beam takes seconds.
+    import apache_beam  # Late: Beam takes a second.
+    from apache_beam.options.pipeline_options import PipelineOptions  # Late: Beam takes a second.
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner  # Late: Beam takes a second.
 
-    from beam import pipeline as steps  # Late: Beam takes seconds.
+    from beam import pipeline as steps  # Late: Beam takes a second.
 
     if not todo:  # All shards are there and only the metadata is missing: no runner is needed for that.
         finish_dataset(job, tasks, max_failed_ratio)
@@ -136,24 +128,25 @@ def _run_pipeline(
         except KeyboardInterrupt:
             raise DeidError(f"interrupted. {report.how_to_resume(job)}") from None
         except Exception as error:
-            reason = report.reason_in(error) or _lost_worker(error)
-            if reason is None:  # Not a mistake that the user can mend: the traceback is what is wanted.
+            said = report.reason_in(error) or _lost_worker(error)
+            if said is None:  # Not a mistake that the user can mend: the traceback is what is wanted.
                 print(f"{report.how_to_resume(job)} The workers' log: {log}", file=sys.stderr)
                 raise
-            raise DeidError(f"{reason} {report.how_to_resume(job)}") from error
+            raise DeidError(f"{said} {report.how_to_resume(job)}") from error
 
 
 def _only_describes(runner: str, beam_argv: list[str]) -> bool:
     """Tells whether Dataflow was asked for the job's description, and not to run it."""
+    if runner != "DataflowRunner":
+        return False
     from apache_beam.options.pipeline_options import (
         GoogleCloudOptions,
         PipelineOptions,
         TestOptions,
-    )  # Late: Beam takes seconds.
+    )  # Late: Beam takes a second.
 
-    options = PipelineOptions(beam_argv)
-    described = options.view_as(TestOptions).dry_run or options.view_as(GoogleCloudOptions).template_location
-    return runner == "DataflowRunner" and bool(described)
+    asked = PipelineOptions(beam_argv)
+    return bool(asked.view_as(TestOptions).dry_run or asked.view_as(GoogleCloudOptions).template_location)
 
 
 def _lost_worker(error: Exception) -> str | None:
@@ -194,18 +187,6 @@ def _compile_kernels(deidentifier: Deidentifier, channels: int) -> None:
 def _say_if_heard(text: str) -> None:
     with contextlib.suppress(OSError):  # The main thread will find out too, and ends the run.
         print(text, flush=True)
-
-
-def _runner_name(beam_argv: list[str]) -> str:
-    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions  # Late: Beam takes seconds.
-
-    name = PipelineOptions(beam_argv).view_as(StandardOptions).runner or "DirectRunner"
-    short = name.rsplit(".", 1)[-1]
-    known = {runner.lower(): runner for runner in (*_LOCAL_RUNNERS, *StandardOptions.KNOWN_RUNNER_NAMES)}
-    runner = known.get(short.lower(), known.get(short.lower() + "runner"))
-    if runner is None and "." not in name:  # With a point it is a class that Beam imports.
-        raise unknown_name("runner", name, known.values())
-    return runner or short
 
 
 def _load_key(run_options: RunOptions, is_local: bool) -> tuple[Key, str]:
@@ -265,12 +246,13 @@ def _output_dir(given: str | None) -> str:
 @contextlib.contextmanager
 def _remote_errors() -> Iterator[None]:
     """Turns what goes wrong between here and a remote folder into one clear error."""
-    import tensorflow as tf  # Late: it takes seconds.
-
     try:
         yield
-    except tf.errors.OpError as error:
-        raise DeidError(f"a remote folder can't be used: {str(error.message).splitlines()[0]}") from error
+    except Exception as error:
+        # What this machine's own system says is told by `run_command`.
+        if isinstance(error, OSError) or not isinstance(error, storage_errors()):
+            raise
+        raise DeidError(f"a remote folder can't be used: {reason(error)}") from error
 
 
 @contextlib.contextmanager

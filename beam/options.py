@@ -7,8 +7,6 @@ import importlib
 from collections.abc import Sequence
 from typing import Any
 
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-
 from beam.job import FILE_FORMATS
 from tfdeid.data.sources import SourceConfig, plugin_references
 from tfdeid.deidentifier import DeidConfig
@@ -16,6 +14,7 @@ from tfdeid.errors import DeidError, unknown_name
 from tfdeid.options import add_section, read_sections, section_of, unknown_argument
 from tfdeid.parser import DataclassHelp, Parser
 
+LOCAL_RUNNERS = ("DirectRunner", "FnApiRunner", "BundleBasedDirectRunner", "PrismRunner", "InteractiveRunner")
 _SECTIONS: dict[str, type] = {"source": SourceConfig, "deid": DeidConfig}
 MODES = ("fail", "resume", "overwrite")
 # Options that are fields of `SourceConfig`, so that a file may give them too.
@@ -116,9 +115,44 @@ def _sources_of_others() -> str:
     return "\n".join(["further sources, for --dataset:", *lines]) if lines else ""
 
 
+def runner_name(beam_argv: Sequence[str]) -> str:
+    """Returns the name of the runner's class, as Beam spells it if it is one of Beam's own.
+
+    Raises:
+      DeidError: there is no such runner.
+    """
+    if (plain := _plain_runner(beam_argv)) is not None:
+        return plain
+    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions  # Late: Beam takes a second.
+
+    name = PipelineOptions(beam_argv).view_as(StandardOptions).runner or LOCAL_RUNNERS[0]
+    short = name.rsplit(".", 1)[-1]
+    known = {runner.lower(): runner for runner in (*LOCAL_RUNNERS, *StandardOptions.KNOWN_RUNNER_NAMES)}
+    runner = known.get(short.lower(), known.get(short.lower() + "runner"))
+    if runner is None and "." not in name:  # With a point it is a class that Beam imports.
+        raise unknown_name("runner", name, known.values())
+    return runner or short
+
+
+def _plain_runner(beam_argv: Sequence[str]) -> str | None:
+    """Returns the local runner that is asked for by its full name or by none; None if Beam has to look at the options."""
+    parser = Parser("", add_help=False)
+    parser.add_argument("--runner", choices=LOCAL_RUNNERS, default=LOCAL_RUNNERS[0])
+    try:
+        parsed, others = parser.parse_known_args(beam_argv)
+    except DeidError:
+        return None
+    return None if others else parsed.runner
+
+
 def _check_beam_options(rest: list[str], ours: Parser, sections: dict[str, dict[str, Any]]) -> None:
     """Raises DeidError for an option that Beam does not know either; Beam by itself only logs it."""
-    from apache_beam.options.pipeline_options import _BeamArgumentParser  # Late: it may be gone in another version.
+    if _plain_runner(rest) is not None:
+        return
+    from apache_beam.options.pipeline_options import (
+        PipelineOptions,
+        _BeamArgumentParser,
+    )  # Late: Beam takes a second, and the parser may be gone in another version.
 
     _import_runner(rest)
     beams = _BeamArgumentParser(allow_abbrev=False, add_help=False)
@@ -135,6 +169,8 @@ def _import_runner(rest: list[str]) -> None:
     Raises:
       DeidError: there is no such module.
     """
+    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions  # Late: Beam takes a second.
+
     name = PipelineOptions(rest).view_as(StandardOptions).runner or ""
     if "." in name:
         try:

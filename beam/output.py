@@ -14,8 +14,8 @@ from etils import epath
 from beam.job import Job, ShardTask, run_identity
 from tfdeid.data.metadata import LAST_FILE, METADATA_FILES, is_complete, read_facts, withdraw
 from tfdeid.data.shard_report import AT_ONCE, REPORTS, ShardReport, read_reports
-from tfdeid.errors import DeidError, warn
-from tfdeid.files import write_text
+from tfdeid.errors import DeidError, reason, warn
+from tfdeid.files import storage_errors, write_text
 
 FindChanged = Callable[[dict[str, ShardReport]], set[str]]
 # All that a whole new dataset consists of, so that a swap that was interrupted is ended as it began.
@@ -25,13 +25,12 @@ _CONTENTS = ".contents"
 @contextlib.contextmanager
 def write_errors(what: str, consequence: str = "Nothing half-written is left.") -> Iterator[None]:
     """Turns what goes wrong with a disk or a remote store into one clear error."""
-    import tensorflow as tf  # Late: it takes seconds.
-
     try:
         yield
-    except (OSError, tf.errors.OpError) as error:
-        reason = error.message if isinstance(error, tf.errors.OpError) else error.strerror or error
-        raise DeidError(f"{what} can't be written: {reason}. {consequence}") from error
+    except Exception as error:
+        if not isinstance(error, storage_errors()):
+            raise
+        raise DeidError(f"{what} can't be written: {reason(error)}. {consequence}") from error
 
 
 def decide(

@@ -27,13 +27,14 @@ from tfdeid.data.example import RecordIds, digest, digest_of_all
 from tfdeid.data.metadata import make_features, read_facts, write_metadata
 from tfdeid.data.shard_report import REPORTS, ShardReport, read_reports
 from tfdeid.data.sources import Example, Source, open_source
+from tfdeid.data.tf_example import serialize
+from tfdeid.data.tfrecord import write_records
 from tfdeid.deidentifier import Deidentifier
 from tfdeid.errors import DeidError
 from tfdeid.files import crc32c, write_text
 from tfdeid.image import decode_image, encode_png, holds_several, match_channels
 from tfdeid.key import Key
 from tfdeid.redaction import shown
-from tfdeid.terminal import import_tensorflow
 
 _Result = TypeVar("_Result")
 
@@ -47,7 +48,6 @@ class Worker:
     """What a worker process sets up once: the source, the key's table, the compiled kernels and the record serializer."""
 
     def __init__(self, job: Job):
-        import_tensorflow()
         key = Key.load(job.key_reference)
         if key.fingerprint != job.fingerprint:
             raise DeidError(
@@ -96,19 +96,11 @@ class Worker:
 
 
 def serialize_example(record_id: str, png: bytes, label: int | None) -> bytes:
-    """Returns the tf.train.Example that TFDS would write for `make_features`, but the same bytes in every process.
-
-    TFDS leaves the order of the features to protobuf's hash tables, which are seeded anew in each process.
-    """
-    import tensorflow as tf  # Late: it takes seconds.
-
-    features = {
-        "id": tf.train.Feature(bytes_list=tf.train.BytesList(value=[record_id.encode()])),
-        "image": tf.train.Feature(bytes_list=tf.train.BytesList(value=[png])),
-    }
+    """Returns the record that TFDS would write for `make_features`."""
+    features: dict[str, bytes | int] = {"id": record_id.encode(), "image": png}
     if label is not None:
-        features["label"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[label]))
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(deterministic=True)
+        features["label"] = label
+    return serialize(features)
 
 
 class StageError(Exception):
@@ -307,11 +299,7 @@ def _write_records(name: str, records: Iterable[bytes], file_format: str) -> Non
             writer.write(record)
         writer.close()
         return
-    import tensorflow as tf  # Late: it takes seconds.
-
-    with tf.io.TFRecordWriter(name) as writer:
-        for record in records:
-            writer.write(record)
+    write_records(name, records)
 
 
 def finish_dataset(job: Job, tasks: list[ShardTask], max_failed_ratio: float) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 import warnings
 from collections.abc import Iterable
+from typing import Any
 
 
 class DeidError(ValueError):
@@ -34,6 +36,23 @@ def reason(error: Exception) -> str:
     # TensorFlow adds the operation that failed, and to what Python raises in it the type and a traceback.
     lines = re.sub(r"{{.*?}} *| *\[Op:.*", "", said).removeprefix("DeidError: ").splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def loaded_errors(names: Iterable[str]) -> tuple[type[Exception], ...]:
+    """Returns errors of other libraries, as far as these are loaded: otherwise nothing can have raised one.
+
+    Args:
+      names: each as module:class.
+    """
+    errors = []
+    for name in names:
+        module, _, path = name.partition(":")
+        place: Any = sys.modules.get(module)
+        for part in path.split("."):
+            place = getattr(place, part, None)
+        if isinstance(place, type) and issubclass(place, Exception):
+            errors.append(place)
+    return tuple(errors)
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> DeidError:

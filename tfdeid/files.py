@@ -7,13 +7,21 @@ import fcntl
 import os
 import pathlib
 import secrets
-import sys
 from collections.abc import Iterator
 
 import google_crc32c
 from etils import epath
 
-from tfdeid.errors import DeidError
+from tfdeid.errors import DeidError, loaded_errors
+
+# What stores are read by, and raises errors of its own: TensorFlow where it is installed, else fsspec with gcsfs.
+_STORES_ERRORS = (
+    "tensorflow:errors.OpError",
+    "gcsfs.retry:HttpError",
+    "gcsfs.retry:ChecksumError",
+    "aiohttp:ClientError",
+    "google.auth.exceptions:GoogleAuthError",
+)
 
 
 def is_remote(path: str | os.PathLike[str]) -> bool:
@@ -71,12 +79,8 @@ def lock(path: epath.Path, complaint: str) -> Iterator[None]:
 
 
 def storage_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
-    """Returns what is raised where a file can't be read or written, and others.
-
-    TensorFlow, once it is loaded, has errors of its own.
-    """
-    tensorflow = sys.modules.get("tensorflow")
-    return (OSError, *others, *([tensorflow.errors.OpError] if tensorflow is not None else []))
+    """Returns what is raised where a file can't be read or written, here or in a store, and others."""
+    return (OSError, *others, *loaded_errors(_STORES_ERRORS))
 
 
 def expand(path: str | os.PathLike[str]) -> pathlib.Path:

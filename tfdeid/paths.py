@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pathlib
 import re
@@ -14,8 +15,9 @@ from tfdeid.terminal import import_tensorflow
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
 _FILE_URL = re.compile(r"file:(//(localhost)?)?(?=/)", re.IGNORECASE)
-# What etils.epath takes for stores; it also takes a local folder /gs/... for one of them.
-_STORES = ("gs", "s3", "az", "hf")
+# What etils.epath takes for stores (it also takes a local folder /gs/... for one of them), and what each is read by where
+# TensorFlow is not installed.
+_STORES = {"gs": "gcsfs", "s3": "s3fs", "az": "adlfs", "hf": "huggingface_hub"}
 
 
 def is_url(text: str) -> bool:
@@ -68,12 +70,17 @@ def absolute_path(text: str) -> epath.Path:
 
 
 def _check_scheme(scheme: str, what: str) -> None:
-    if scheme == "gs":
+    if importlib.util.find_spec("tensorflow") is None:
+        if (package := _STORES.get(scheme)) and importlib.util.find_spec(package) is None:
+            raise DeidError(f"{what}: {scheme}:// is read by TensorFlow or by {package}, and neither is installed.")
+        known = list(_STORES)
+    elif scheme == "gs":
         return
-    import_tensorflow()
-    import tensorflow as tf  # Late: takes seconds, and a local path needs none of it.
+    else:
+        import_tensorflow()
+        import tensorflow as tf  # Late: takes seconds, and a local path needs none of it.
 
-    known = [store for store in _STORES if store == "gs" or store in tf.io.gfile.get_registered_schemes()]
+        known = [store for store in _STORES if store == "gs" or store in tf.io.gfile.get_registered_schemes()]
     if scheme not in known:
         schemes = ", ".join(f"{store}://" for store in known)
         raise DeidError(f"{what}: {scheme}:// can't be used here. Known: a local path, file://, {schemes}.")

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from tfdeid.errors import DeidError, DeidWarning
+from tfdeid.errors import DeidError, DeidWarning, loaded_errors
 from tfdeid.redaction import without_keys
 
 _ADVICE = {
@@ -29,11 +29,18 @@ _ADVICE = {
 }
 # Of other libraries, if they are loaded: a place that is not there, may not be used or does not answer.
 _FOREIGN = (
-    ("tensorflow", "errors.NotFoundError errors.PermissionDeniedError errors.UnauthenticatedError errors.UnavailableError"),
-    ("tensorflow", "errors.ResourceExhaustedError errors.FailedPreconditionError errors.DeadlineExceededError"),
-    ("tensorflow", "errors.DataLossError errors.AlreadyExistsError errors.AbortedError"),
-    ("google.api_core.exceptions", "GoogleAPIError"),
-    ("google.auth.exceptions", "GoogleAuthError"),
+    *(
+        f"tensorflow:errors.{name}Error"
+        for name in (
+            *("NotFound", "PermissionDenied", "Unauthenticated", "Unavailable", "ResourceExhausted"),
+            *("FailedPrecondition", "DeadlineExceeded", "DataLoss", "AlreadyExists", "Aborted"),
+        )
+    ),
+    "gcsfs.retry:HttpError",
+    "gcsfs.retry:ChecksumError",
+    "aiohttp:ClientError",
+    "google.api_core.exceptions:GoogleAPIError",
+    "google.auth.exceptions:GoogleAuthError",
 )
 _HOMELESS = "Could not determine home directory."  # Python's words where a path's ~ or ~user can't be replaced.
 _INTERRUPTED = 130  # As shells count it: 128 and the number of the signal.
@@ -104,7 +111,7 @@ def _outcome(command: Callable[[], int]) -> tuple[int, str]:
     except Exception as error:
         if isinstance(error, RuntimeError) and str(error) == _HOMELESS:
             return 2, "error: a path begins with ~, and no such home folder is known here. Write it in full."
-        if not isinstance(error, _foreign()):
+        if not isinstance(error, loaded_errors(_FOREIGN)):
             raise
         first = str(getattr(error, "message", None) or error).partition("\n")[0].strip(" .")
         return 2, f"error: a file or service can't be used: {first or type(error).__name__}."
@@ -128,19 +135,6 @@ def _has_current_folder() -> bool:
         return bool(os.getcwd())
     except OSError:
         return False
-
-
-def _foreign() -> tuple[type[Exception], ...]:
-    """Returns the errors of other libraries that mean that the outside world is not as it should be."""
-    errors = []
-    for module, names in _FOREIGN:
-        for name in names.split():
-            place: Any = sys.modules.get(module)
-            for part in name.split("."):
-                place = getattr(place, part, None)
-            if isinstance(place, type) and issubclass(place, Exception):
-                errors.append(place)
-    return tuple(errors)
 
 
 def _say(text: str) -> None:

@@ -23,7 +23,6 @@ from tfdeid.parser import Parser
 from tfdeid.paths import local_path
 from tfdeid.reference import INPUT, check_reference
 from tfdeid.reproduce import paper
-from tfdeid.terminal import import_tensorflow
 
 
 def run(argv: Sequence[str], program: str) -> int:
@@ -37,7 +36,6 @@ def run(argv: Sequence[str], program: str) -> int:
     # Those that are measured must suit the scheme; the file's own, or the default, need not.
     config = DeidConfig(**{**deid_values, "input_size": sizes[0]})
     folder = writable_folder(arguments.output_dir, "output_dir")
-    import_tensorflow()
     images = draw_images(source, arguments.split, arguments.num_images, arguments.seed, at_most=True)
     total = len(images) * len(dict.fromkeys(sizes)) * (1 + arguments.keys)
     with tqdm(total=total, unit="image", desc="measuring", leave=False, disable=None) as bar:

@@ -17,7 +17,6 @@ from tfdeid.parser import Parser
 from tfdeid.paths import local_path
 from tfdeid.preview import format_of, preview, save, write_svg
 from tfdeid.schemes import SCHEMES
-from tfdeid.terminal import import_tensorflow
 
 # Columns of a preview of a dataset.
 NUM_IMAGES = 4
@@ -70,5 +69,4 @@ def _images(arguments: argparse.Namespace, source: SourceConfig | None) -> list[
         raise DeidError("give image files or a dataset, not both.")
     if source is None:
         return read_images(arguments.images)
-    import_tensorflow()
     return draw_images(source, arguments.split, arguments.num_images, arguments.seed)

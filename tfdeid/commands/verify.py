@@ -15,7 +15,6 @@ from tfdeid.files import write_text
 from tfdeid.key import Key
 from tfdeid.parser import Parser
 from tfdeid.paths import local_path
-from tfdeid.terminal import import_tensorflow
 from tfdeid.verify import Owner, verify
 
 
@@ -25,7 +24,6 @@ def run(argv: Sequence[str], program: str) -> int:
         raise DeidError("a key alone can't check anything: give --source too, or neither.")
     if arguments.num_images < 1:
         raise DeidError(f"num_images must be at least 1, num_images was {arguments.num_images}.")
-    import_tensorflow()
     owner = _owner(arguments)
     with tqdm(unit="shard", desc="verifying", leave=False, disable=None) as bar:
         verification = verify(arguments.dataset, arguments.data_dir, owner, bar.update)

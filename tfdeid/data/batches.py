@@ -14,7 +14,7 @@ from etils import epath
 from tqdm import tqdm
 
 from tfdeid.config import number
-from tfdeid.data import array_record
+from tfdeid.data import array_record, tf_example
 from tfdeid.data.affine import Ranges
 from tfdeid.data.locate import MissingDatasetError
 from tfdeid.data.metadata import read_facts
@@ -145,22 +145,12 @@ class ImageData:
                 path, record = epath.Path(part.filename), part.skip
                 try:
                     for data in READERS[self.format](path, part.skip, part.take):
-                        count += self._label(self._features(data)) < 0
+                        count += self._label(tf_example.parse(data)) < 0
                         record += 1
                         bar.update()
                 except DeidError as error:
                     raise _unreadable(self.name, f"{path}, record {record}: {error}") from error
         return count
-
-    def _features(self, data: bytes) -> Any:
-        """Returns the features of a serialized example by name; raises DeidError if it is none."""
-        from google.protobuf.message import DecodeError  # Late: TensorFlow brings it.
-        from tensorflow_datasets.proto import tf_example_pb2  # Late: loads TFDS.
-
-        try:
-            return tf_example_pb2.Example.FromString(data).features.feature
-        except DecodeError as error:
-            raise DeidError("it is no record of a TFDS dataset") from error
 
     def _label(self, features: Any) -> int:
         """Returns the label of an example; raises DeidError if it has none that can be."""

@@ -12,6 +12,7 @@ import grain
 import numpy as np
 from etils import epath
 
+from tfdeid.data import tf_example
 from tfdeid.data.batches import ImageData
 from tfdeid.data.record_files import READERS_AT
 from tfdeid.errors import DeidError
@@ -69,7 +70,7 @@ class GrainData(ImageData):
             return np.zeros((self.image_size, self.image_size, self.channels), np.uint8), np.int64(-1)
         where, data = record
         try:
-            features = self._features(data)
+            features = tf_example.parse(data)
             label = self._label(features)
             image = decode_image(features[self._store.image_key].bytes_list.value[0])
         except (DeidError, IndexError) as error:

@@ -7,14 +7,14 @@ import errno
 import json
 import os
 import re
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from etils import epath
 
 from tfdeid.data.shard_report import REPORTS
-from tfdeid.errors import DeidError, unknown_name
+from tfdeid.errors import DeidError, reason, unknown_name
+from tfdeid.files import storage_errors
 from tfdeid.paths import absolute_path, default_data_dir, folder_path, is_url
 
 FEATURES = "features.json"
@@ -30,13 +30,10 @@ def read_errors(what: object) -> Iterator[None]:
     """Turns what a disk or a store says while it is read into one clear error."""
     try:
         yield
-    except OSError as error:
-        raise DeidError(f"{what} can't be read: {error.strerror or error}.") from error
     except Exception as error:
-        # Only who imported TensorFlow, which stores are read by, can have one of its errors.
-        if "tensorflow" in sys.modules and isinstance(error, sys.modules["tensorflow"].errors.OpError):
-            raise DeidError(f"{what} can't be read: {str(error).splitlines()[0]}.") from error
-        raise
+        if not isinstance(error, storage_errors()):
+            raise
+        raise DeidError(f"{what} can't be read: {reason(error)}.") from error
 
 
 def dataset_folder(dataset: epath.PathLike, data_dir: epath.PathLike | None = None) -> epath.Path:

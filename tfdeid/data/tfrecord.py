@@ -1,4 +1,4 @@
-"""TFRecord files, read within bounds.
+"""TFRecord files, written without TensorFlow, and read within bounds.
 
 TensorFlow's reader allocates whatever length a record claims, and the process ends where that much memory can't be had.
 
@@ -145,6 +145,13 @@ class _Records:
         self._marks.note(self._number, self._position)
 
 
+def write_records(path: str | os.PathLike[str], records: Iterable[bytes]) -> None:
+    """Writes a local file anew, with the bytes that TensorFlow's writer would give it."""
+    with open(path, "wb") as file:
+        for record in records:
+            file.writelines(_framed(record))
+
+
 def _record_length(header: bytes, available: int, position: int) -> int:
     """Returns how many bytes a record takes in its file, of which so many are left."""
     if len(header) < _HEADER.size:
@@ -167,8 +174,12 @@ def _record(data: bytes, position: int) -> bytes:
 
 def frame_record(data: bytes) -> bytes:
     """Returns data as a record of a TFRecord file."""
+    return b"".join(_framed(data))
+
+
+def _framed(data: bytes) -> tuple[bytes, bytes, bytes]:
     length = struct.pack("<Q", len(data))
-    return length + _CRC.pack(masked_crc(length)) + data + _CRC.pack(masked_crc(data))
+    return length + _CRC.pack(masked_crc(length)), data, _CRC.pack(masked_crc(data))
 
 
 def masked_crc(data: bytes) -> int:

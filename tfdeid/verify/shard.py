@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from etils import epath
-from google.protobuf.message import DecodeError
 
+from tfdeid.data import tf_example
 from tfdeid.data.example import digest_of_all
 from tfdeid.data.record_files import READERS
 from tfdeid.data.shard_report import REPORTS, ShardReport
@@ -98,16 +98,14 @@ class Shard:
             self._wrong("images or labels that it is made of have changed in the source since: --mode=resume makes it again")
 
     def _check_record(self, data: bytes) -> None:
-        import tensorflow as tf  # Late: takes seconds.
-
         where = f"record {self.records}"
         features = self._info.features
         try:
-            values = tf.train.Example.FromString(data).features.feature
+            values = tf_example.parse(data)
             record_id = values["id"].bytes_list.value[0].decode("ascii", "replace")
             image = decode_image(values["image"].bytes_list.value[0])
             label = values["label"].int64_list.value[0] if "label" in features else None
-        except (DecodeError, IndexError, DeidError) as error:
+        except (IndexError, DeidError) as error:
             self._wrong(f"{where} can't be decoded: {error}")
             return
         self.ids.append(record_id)

@@ -13,6 +13,7 @@ import numpy as np
 from etils import epath
 
 from tfdeid.commandline import absolute
+from tfdeid.data import tf_example
 from tfdeid.data.locate import dataset_folder, open_folder
 from tfdeid.data.record_files import READERS, READERS_AT
 from tfdeid.data.sources.base import Example, Store
@@ -281,13 +282,10 @@ class TfdsStore(Store):
 
 
 def _parse(data: bytes, keys: Sequence[str], problem: str) -> dict[str, Any]:
-    import tensorflow as tf  # Late: takes seconds.
-    from google.protobuf.message import DecodeError  # Late: where TensorFlow is needed.
-
     try:
-        features = tf.train.Example.FromString(data).features.feature
+        features = tf_example.parse(data)
         return {key: getattr(features[key], features[key].WhichOneof("kind")).value[0] for key in keys}
-    except (DecodeError, TypeError, IndexError) as error:
+    except (DeidError, TypeError, IndexError) as error:
         raise DeidError(f"{problem}: the record is damaged or lacks a feature. Prepare the dataset again.") from error
 
 
