@@ -25,7 +25,10 @@ COPY setup.py pyproject.toml README.md LICENSE ./
 COPY tfdeid tfdeid
 COPY beam beam
 COPY configs configs
-RUN pip install --no-cache-dir "apache-beam[gcp]==${BEAM_VERSION}" ".[gcp]"
+COPY dataflow/requirements.txt dataflow/
+# Without what is for training, attacks and reports: TensorFlow alone is 2 GB of an image.
+RUN pip install --no-cache-dir "apache-beam[gcp]==${BEAM_VERSION}" -r dataflow/requirements.txt \
+    && pip install --no-cache-dir --no-deps .
 # Not where the sources lie, since those would be imported, and not what is installed.
 WORKDIR /opt
 # numba takes compiled kernels for stale where the processor differs from the building machine's, so its name is fixed; and where

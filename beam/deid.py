@@ -65,13 +65,13 @@ def run(argv: Sequence[str] | None = None, program: str = "python -m beam.deid")
     with _only_launch(job):
         with _remote_errors():
             changes = not _only_describes(runner, beam_argv)
-            job, todo = decide(
+            job, todo, reports = decide(
                 job, tasks, run_options.mode, changes, lambda reports: find_changed(job, tasks, reports, source, key)
             )
-        if todo is None:
+        if todo is None:  # The dataset is complete.
             with _remote_errors(), write_errors(str(job.directory)):
                 name_default_config(job.directory.parent.parent, job.deid.name)
-            print(report.already_complete(job, report.list_failures(job, tasks, source, keep=True)))
+            print(report.already_complete(job, report.list_failures(job, tasks, source, reports, keep=True)))
             return 0
         print(report.beginning(job, source, tasks, todo, runner, beam_argv), flush=True)
         if is_local:
@@ -87,7 +87,7 @@ def run(argv: Sequence[str] | None = None, program: str = "python -m beam.deid")
         return 0 if _only_describes(runner, beam_argv) else 1
     counts = total(reports[task.file_name] for task in tasks)
     made = total(reports[task.file_name] for task in todo)
-    failures = report.list_failures(job, tasks, source)
+    failures = report.list_failures(job, tasks, source, reports)
     print(report.summary(job, source, counts, made, seconds, failures, complete=is_complete(job.workplace)))
     return 0 if is_complete(job.workplace) else 1
 

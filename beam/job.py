@@ -113,7 +113,7 @@ def plan_shards(job: Job, source: Source, key: Key, num_shards: int | None = Non
     from the key, so that a record's position does not tell which one of a public source it is.
     """
     tasks = []
-    names = split_names(source.splits)
+    names, content = split_names(source.splits), _content(job)
     for split, size in source.splits.items():
         count = min(num_shards or math.ceil(size / _IMAGES_A_SHARD), size)
         order = sorted(range(count), key=lambda i: key.hmac("shard order", job.source_name, split, str(i)))
@@ -126,7 +126,7 @@ def plan_shards(job: Job, source: Source, key: Key, num_shards: int | None = Non
                     start=start,
                     stop=stop,
                     file_name=shard_name(job.dataset, names[split], job.file_format, position, count),
-                    identity=_digest({**_content(job), "dataset": job.dataset, "split": split, "range": [start, stop]}),
+                    identity=_digest({**content, "dataset": job.dataset, "split": split, "range": [start, stop]}),
                 )
             )
     return tasks

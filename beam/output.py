@@ -35,7 +35,7 @@ def write_errors(what: str, consequence: str = "Nothing half-written is left.") 
 
 def decide(
     job: Job, tasks: list[ShardTask], mode: str, changes: bool, find_changed: FindChanged
-) -> tuple[Job, list[ShardTask] | None]:
+) -> tuple[Job, list[ShardTask] | None, dict[str, ShardReport]]:
     """Decides, by what lies in the output's folder, what is to be done.
 
     A finished dataset stays where it is, and can be read, until the one that overwrites it is whole.
@@ -48,7 +48,8 @@ def decide(
       find_changed: tells of finished shards which are not what the source would give now.
 
     Returns:
-      The job, which knows now whether it replaces a dataset; the shards still to be made, None if the dataset is complete.
+      The job, which knows now whether it replaces a dataset; the shards still to be made, None if the dataset is complete; and
+      what became of those that are there, by file name.
 
     Raises:
       DeidError: the mode forbids what lies there.
@@ -65,7 +66,7 @@ def decide(
                 "--output_dir."
             )
         if mode == "overwrite":
-            return _overwrite(job, replacing, changes), tasks
+            return _overwrite(job, replacing, changes), tasks, {}
         facts = read_facts(job.directory) if is_complete(job.directory) else None
         begun = read_reports(replacing.workplace)
         if begun and _all_of(tasks, begun) and (mode == "resume" or facts is None or not _is_same(facts, tasks)):
@@ -74,7 +75,7 @@ def decide(
                     f"the dataset in {job.directory} is being overwritten, and {len(begun)} of {len(tasks)} new shards are "
                     "there. --mode=resume goes on, --mode=overwrite begins anew."
                 )
-            return replacing, _to_make(tasks, begun, find_changed(begun))
+            return replacing, _to_make(tasks, begun, find_changed(begun)), begun
         if begun:
             warn(
                 f"an overwrite was interrupted: {replacing.workplace} holds {len(begun)} shards of it. --mode=overwrite begins "
@@ -84,7 +85,8 @@ def decide(
             raise DeidError(
                 f"{job.directory} holds a complete dataset {_difference(job, facts)}. Use another --name, or --mode=overwrite."
             )
-        return job, _missing(job, tasks, mode, facts is not None, changes, find_changed)
+        reports = read_reports(job.directory)
+        return job, _missing(job, tasks, mode, reports, facts is not None, changes, find_changed), reports
 
 
 def _overwrite(job: Job, replacing: Job, changes: bool) -> Job:
@@ -99,10 +101,15 @@ def _overwrite(job: Job, replacing: Job, changes: bool) -> Job:
 
 
 def _missing(
-    job: Job, tasks: list[ShardTask], mode: str, complete: bool, changes: bool, find_changed: FindChanged
+    job: Job,
+    tasks: list[ShardTask],
+    mode: str,
+    reports: dict[str, ShardReport],
+    complete: bool,
+    changes: bool,
+    find_changed: FindChanged,
 ) -> list[ShardTask] | None:
     """Returns the shards that the folder lacks, or that are of other images than the source's; None if it is complete."""
-    reports = read_reports(job.directory)
     changed = find_changed(reports) if _all_of(tasks, reports) else set()
     if complete and not _to_make(tasks, reports, changed):
         return None

@@ -21,7 +21,7 @@ from beam.shards import STAGES, Clock, StageError, get_worker
 from tfdeid.commandline import command
 from tfdeid.data.metadata import is_complete
 from tfdeid.data.naming import class_names, renamed, split_names
-from tfdeid.data.shard_report import read_reports
+from tfdeid.data.shard_report import ShardReport
 from tfdeid.data.sources import Source
 from tfdeid.errors import DeidError, warn
 from tfdeid.files import write_text
@@ -185,16 +185,18 @@ class Failures:
     count: int = 0
 
 
-def list_failures(job: Job, tasks: list[ShardTask], source: Source, keep: bool = False) -> Failures | None:
+def list_failures(
+    job: Job, tasks: list[ShardTask], source: Source, reports: dict[str, ShardReport], keep: bool = False
+) -> Failures | None:
     """Writes the list of failed images where only the owner can read it; None if none failed.
 
     Args:
       job: the run.
       tasks: all its shards.
       source: what they are made of.
+      reports: what became of them, by file name.
       keep: a list that is there is not written again.
     """
-    reports = read_reports(job.workplace)
     failed = {task: dict(reports[task.file_name].failures) for task in tasks if task.file_name in reports}
     path = None
     with contextlib.suppress(OSError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import concurrent.futures
 import contextlib
 import functools
 import itertools
@@ -34,6 +33,7 @@ from tfdeid.errors import DeidError
 from tfdeid.files import crc32c, write_text
 from tfdeid.image import decode_image, encode_png, holds_several, match_channels
 from tfdeid.key import Key
+from tfdeid.parallel import parallel_map
 from tfdeid.redaction import shown
 
 _Result = TypeVar("_Result")
@@ -42,6 +42,8 @@ _Result = TypeVar("_Result")
 STAGES = ("start", "read", "decode", "deidentify", "encode", "write")
 # Resized images that a worker holds, and the bytes of all of them.
 _DECODED_AHEAD, _BYTES_AHEAD = 32, 64 << 20
+# Images that are compared with the source in one go.
+_STRETCH = 4096
 
 
 class Worker:
@@ -224,14 +226,31 @@ def find_changed(job: Job, tasks: list[ShardTask], reports: dict[str, ShardRepor
     images = sum(task.stop - task.start for task in made)
     with tqdm(total=images, unit="image", desc="comparing with the source", leave=False, disable=None) as bar:
 
-        def is_changed(task: ShardTask) -> bool:
-            examples = source.read(task.split, task.start, task.stop)
-            digests = {record_id(task.split, example): digest(example) for example in examples}
-            bar.update(task.stop - task.start)
-            return digest_of_all(key, digests) != reports[task.file_name].source_digest
+        def changed(tasks: list[ShardTask]) -> list[str]:
+            """Returns the names of those shards that have changed, of some whose examples follow each other."""
+            examples, names = source.read(tasks[0].split, tasks[0].start, tasks[-1].stop), []
+            for task in tasks:
+                some = itertools.islice(examples, task.stop - task.start)
+                digests = {record_id(task.split, example): digest(example) for example in some}
+                bar.update(task.stop - task.start)
+                if digest_of_all(key, digests) != reports[task.file_name].source_digest:
+                    names.append(task.file_name)
+            return names
 
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            return {task.file_name for task, changed in zip(made, pool.map(is_changed, made), strict=True) if changed}
+        return set(itertools.chain.from_iterable(parallel_map(changed, _stretches(made))))
+
+
+def _stretches(tasks: Iterable[ShardTask]) -> list[list[ShardTask]]:
+    """Returns shards whose examples follow each other, together: to begin to read takes longer than to read a small shard."""
+    stretches: list[list[ShardTask]] = []
+    for task in sorted(tasks, key=lambda task: (task.split, task.start)):
+        before = stretches[-1] if stretches else []
+        follows = before and (before[-1].split, before[-1].stop) == (task.split, task.start)
+        if follows and task.stop - before[0].start <= _STRETCH:
+            before.append(task)
+        else:
+            stretches.append([task])
+    return stretches
 
 
 def _timed(examples: Iterator[Example], clock: Clock) -> Iterator[Example]:

@@ -15,13 +15,13 @@ import time
 
 import numpy as np
 import psutil
-import tensorflow as tf
 from PIL import Image
 from tqdm import tqdm
 
 from beam.shards import serialize_example
 from tfdeid.data.metadata import make_features, write_metadata
 from tfdeid.data.naming import shard_name
+from tfdeid.data.tfrecord import write_records
 from tfdeid.key import Key
 
 _A_FILE = 10_000
@@ -37,14 +37,14 @@ def generate(folder: pathlib.Path, count: int) -> None:
     size = 0
     for number, length in enumerate(tqdm(lengths, unit="file", desc="generating")):
         name = shard_name("generated", "train", "tfrecord", number, len(lengths))
-        with tf.io.TFRecordWriter(str(directory / name)) as writer:
-            for k in range(length):
-                coarse = Image.fromarray(random.randint(0, 256, (6, 6, 3), np.uint8))
-                file = io.BytesIO()
-                coarse.resize((32, 32), Image.Resampling.BICUBIC).save(file, "PNG", compress_level=1)
-                record = serialize_example(f"{number * _A_FILE + k}", file.getvalue(), k % 2)
-                writer.write(record)
-                size += len(record)
+        records = []
+        for k in range(length):
+            coarse = Image.fromarray(random.randint(0, 256, (6, 6, 3), np.uint8))
+            file = io.BytesIO()
+            coarse.resize((32, 32), Image.Resampling.BICUBIC).save(file, "PNG", compress_level=1)
+            records.append(serialize_example(f"{number * _A_FILE + k}", file.getvalue(), k % 2))
+        write_records(directory / name, records)
+        size += sum(map(len, records))
     write_metadata(
         directory,
         dataset="generated",

@@ -172,6 +172,7 @@ def test_a_job_that_is_described_removes_nothing(old, key, tmp_path):
     assert output.decide(job, tasks, "overwrite", changes=False, find_changed=lambda reports: set()) == (
         dataclasses.replace(job, replaces=True),
         tasks,
+        {},
     )
     assert local_files(tmp_path / "out") == before
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import subprocess
 import sys
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from tests.conftest import ROOT
 from tests.pipeline.content import content
 from tests.pipeline.launching import FOLDER, OPTIONS, SHARDS
 
 # Python runs this at the start of every process, those of workers too: there is no such package to be found.
 _ABSENT = """
-import importlib.machinery, sys
+import importlib.machinery, os, sys
 class Finder:
     @staticmethod
     def find_spec(name, *arguments):
-        absent = name.partition(".")[0] == "tensorflow"
+        absent = name.partition(".")[0] in os.environ["ABSENT"].split()
         return None if absent else importlib.machinery.PathFinder.find_spec(name, *arguments)
 sys.meta_path[sys.meta_path.index(importlib.machinery.PathFinder)] = Finder
 """
@@ -53,13 +57,16 @@ sys.exit(code or again)
 
 @pytest.fixture
 def absent(tmp_path):
-    """Returns a function that runs Python in `tmp_path` where TensorFlow can't be imported, and gives what it says."""
+    """Returns a function that runs Python in `tmp_path` where TensorFlow, or what it is told, can't be imported.
+
+    It gives what is said.
+    """
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(_ABSENT)
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path / 'site'}:{os.getcwd()}"}
 
-    def call(*arguments: str) -> str:
+    def call(*arguments: str, without: str = "tensorflow") -> str:
         command = [sys.executable, *arguments]
+        environment = {**os.environ, "PYTHONPATH": f"{tmp_path / 'site'}:{os.getcwd()}", "ABSENT": without}
         done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=240)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -97,6 +104,41 @@ def test_a_store_is_read_and_written_by_fsspec(absent, sample, key_path, tmp_pat
     assert deid(*given, f"--data_dir={sample}") == 0
     (found, usual) = (next(place.rglob("features.json")).parent for place in (tmp_path / "bucket" / "out", tmp_path / "out"))
     assert content(found) == content(usual) != {}
+
+
+def closure(requirements: list[Requirement]) -> set[str]:
+    """Returns the names of the distributions that are installed here of what is required, and of what that requires."""
+    found: set[tuple[str, frozenset[str]]] = set()
+    while requirements:
+        required = requirements.pop()
+        key = canonicalize_name(required.name), frozenset(required.extras)
+        if key in found:
+            continue
+        try:
+            further = importlib.metadata.requires(required.name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        found.add(key)
+        for one in map(Requirement, further):
+            if any(one.marker is None or one.marker.evaluate({"extra": extra}) for extra in (*required.extras, "")):
+                requirements.append(one)
+    return {name for name, _ in found}
+
+
+def test_what_the_workers_image_installs_is_what_a_worker_needs(absent, sample, key_path, tmp_path):
+    lines = (ROOT / "dataflow" / "requirements.txt").read_text().splitlines()
+    required = [Requirement(line) for line in lines if not line.startswith("#")]
+    installed = closure(list(required)) | {"tfdeid", "pip", "setuptools"}
+    modules = importlib.metadata.packages_distributions()
+    others = [name for name, owners in modules.items() if not installed & {canonicalize_name(owner) for owner in owners}]
+    assert {"tensorflow", "keras", "skimage", "matplotlib", "jax"} <= {*others}
+    code = "import sys; from beam.deid import main; code = main(); print(*sys.modules); sys.exit(code)"
+    options = ["--dataset=lfw_subset_deid", f"--data_dir={sample}", "--limit=9", "--file_format=array_record"]
+    places = [f"--output_dir={tmp_path / 'out'}", f"--key={key_path}"]
+    said = absent("-c", code, *options, *places, without=" ".join(others))
+    loaded = {canonicalize_name(owner) for name in said.split() for owner in modules.get(name, ())}
+    for_google = {"google-cloud-secret-manager", "gcsfs"}
+    assert {canonicalize_name(one.name) for one in required} - for_google <= loaded
 
 
 def test_a_store_that_nothing_reads_is_one_line(absent, key_path):

@@ -274,15 +274,16 @@ def records_case(seed: int, number: int, records: list[bytes]) -> bytes:
 
 
 def _odd_example(draw: random.Random) -> bytes:
-    import tensorflow as tf
+    from tensorflow_datasets.proto import tf_example_pb2
+    from tensorflow_datasets.proto import tf_feature_pb2 as messages
 
     values = (
-        tf.train.Feature(),
-        tf.train.Feature(int64_list=tf.train.Int64List(value=[draw.choice((-(2**63), -2, -1, 0, 3, 2**63 - 1))])),
-        tf.train.Feature(float_list=tf.train.FloatList(value=[float("nan")])),
-        tf.train.Feature(bytes_list=tf.train.BytesList(value=[draw.choice((b"", b"\xff\xfe", draw.randbytes(20)))])),
-        tf.train.Feature(bytes_list=tf.train.BytesList(value=[])),
+        messages.Feature(),
+        messages.Feature(int64_list=messages.Int64List(value=[draw.choice((-(2**63), -2, -1, 0, 3, 2**63 - 1))])),
+        messages.Feature(float_list=messages.FloatList(value=[float("nan")])),
+        messages.Feature(bytes_list=messages.BytesList(value=[draw.choice((b"", b"\xff\xfe", draw.randbytes(20)))])),
+        messages.Feature(bytes_list=messages.BytesList(value=[])),
     )
     names = draw.sample(("id", "image", "label", "x"), k=draw.randint(0, 4))
-    features = tf.train.Features(feature={name: draw.choice(values) for name in names})
-    return tf.train.Example(features=features).SerializeToString(deterministic=True)
+    features = messages.Features(feature={name: draw.choice(values) for name in names})
+    return tf_example_pb2.Example(features=features).SerializeToString(deterministic=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import json
 
 from etils import epath
 
-from tfdeid.files import file_size
+from tfdeid.files import file_size, is_remote
 
 REPORTS = "_shards"
 # A remote store takes some 50 ms for each answer, and a large dataset has tens of thousands of shards.
@@ -66,8 +67,10 @@ def read_reports(directory: epath.PathLike) -> dict[str, ShardReport]:
     # Not by a pattern: the folder's own name would count as part of it.
     entries = sorted(folder.iterdir()) if folder.exists() else []
     paths = [path for path in entries if path.name.endswith(".json") and not path.name.startswith(".")]
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        reports = pool.map(lambda path: _read_report(directory, path), paths)
+    with contextlib.ExitStack() as ended:
+        # On a local disk threads would only wait for each other.
+        mapped = ended.enter_context(concurrent.futures.ThreadPoolExecutor(AT_ONCE)).map if is_remote(directory) else map
+        reports = mapped(lambda path: _read_report(directory, path), paths)
         return {report.file_name: report for report in reports if report is not None}
 
 
