@@ -61,6 +61,7 @@ class Worker:
         self.record_id = RecordIds(key, job.source_name, job.deid.algorithm_version)
         self._deidentifier = Deidentifier(job.deid, key)
         self._deidentifier(np.zeros((2, 2, job.channels), np.uint8), "start")  # Loads the kernels.
+        serialize_example("start", b"", None)  # Loads the code of records.
 
     def prepare(self, example: Example, clock: Clock) -> np.ndarray:
         """Returns the image decoded and resized; raises StageError where it can't be."""
