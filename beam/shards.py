@@ -35,6 +35,7 @@ from tfdeid.image import decode_image, encode_png, holds_several, match_channels
 from tfdeid.key import Key
 from tfdeid.parallel import parallel_map
 from tfdeid.redaction import shown
+from tfdeid.terminal import exit_quickly
 
 _Result = TypeVar("_Result")
 
@@ -50,6 +51,7 @@ class Worker:
     """What a worker process sets up once: the source, the key's table, the compiled kernels and the record serializer."""
 
     def __init__(self, job: Job):
+        exit_quickly()
         key = Key.load(job.key_reference)
         if key.fingerprint != job.fingerprint:
             raise DeidError(

@@ -291,3 +291,10 @@ def test_a_file_opened_where_standard_error_is_closed_gets_none_of_its_words(tmp
     """
     assert run(code, shell="2>&-").returncode == 0
     assert (tmp_path / "data").read_bytes() == b"data"
+
+
+def test_a_process_ends_without_a_search_for_garbage_in_what_it_has_loaded():
+    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count())); "
+    code += "from tfdeid.cli import main; main(['--help'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout.splitlines()[-1]) > 1000

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
+import gc
 import logging
 import os
 import sys
@@ -67,6 +69,7 @@ def run_command(program: str, command: Callable[[], int]) -> int:
         warnings.filterwarnings("ignore", category=category)
     # Before any filter of the environment (PYTHONWARNINGS): what users need to know is never hidden.
     warnings.filterwarnings("default", category=DeidWarning)
+    exit_quickly()
     with _usable_streams():
         code, said = _outcome(command)
         ending, lost = _outcome(lambda: sys.stdout.flush() or 0)
@@ -74,6 +77,12 @@ def run_command(program: str, command: Callable[[], int]) -> int:
         if said:
             _say(f"{program}: {said}")
     return code
+
+
+def exit_quickly() -> None:
+    """Has this process end without a search for garbage in all that it has loaded: a second where there are kernels."""
+    atexit.unregister(gc.freeze)  # Once is enough.
+    atexit.register(gc.freeze)
 
 
 def _once(say: Callable[[str], None]) -> Callable[..., None]:
