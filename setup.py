@@ -76,6 +76,7 @@ setup(
             "jax-privacy>=2; python_version >= '3.11'",  # the extra dp
             "dp-accounting>=0.6",  # the extra dp
             "seal-python>=4.4",  # the extra fhe
+            "prv-accountant>=0.2",  # what epsilon is checked against
             "scikit-learn>=1.4",  # what figures of classifiers, identification and verification are checked against
             "selenium>=4.20",  # drives a browser, in which pages of reports are looked at
             "face_recognition_models>=0.3",  # the extra faces

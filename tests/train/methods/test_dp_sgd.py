@@ -13,6 +13,7 @@ import sys
 
 import dp_accounting
 import numpy as np
+import prv_accountant.dpsgd
 import pytest
 import scipy.optimize
 from scipy.stats import norm
@@ -42,6 +43,10 @@ def test_noise_is_that_of_the_literature(epsilon, expected):
     event = dp_accounting.PoissonSampledDpEvent(sampling, dp_accounting.GaussianDpEvent(noise))
     bound = moments.compose(dp_accounting.SelfComposedDpEvent(event, steps)).get_epsilon(1e-5)
     assert epsilon < bound < 1.15 * epsilon  # Moments bound it from above.
+    # Privacy random variables (Gopi et al. 2021), in a program of Microsoft's: bounds of .05 either way, and what is between.
+    other = prv_accountant.dpsgd.DPSGDAccountant(noise, sampling, steps, eps_error=0.05, delta_error=1e-9)
+    low, estimated, high = other.compute_epsilon(1e-5, steps)
+    assert low < epsilon < high and estimated == pytest.approx(epsilon, rel=0.005)
 
 
 @pytest.mark.parametrize(("noise", "steps"), [(5.0, 10), (20.0, 100), (3.0, 1)])
