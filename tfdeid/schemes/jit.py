@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numba
+from numba.extending import register_jitable
 
 from tfdeid.errors import warn
 
@@ -83,25 +84,35 @@ def _is_safe(path: str, alone: bool) -> bool:
     return levels[0].lstat().st_uid == os.getuid()
 
 
+# For every kernel: IEEE arithmetic, division by zero as in numpy and JavaScript, and no entry for C, which nobody calls.
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "no_cfunc_wrapper": True}
+
+
 def jit(function: F) -> F:
-    """Compiles a kernel: no Python objects, the GIL released, IEEE arithmetic, division by zero as in numpy and JavaScript."""
-    return _compile(function, inline="never")
-
-
-def jit_inline(function: F) -> F:
-    """Compiles a kernel into its callers: for small ones that take arrays, whose references numba counts at each call."""
-    return _compile(function, inline="always")
-
-
-def _compile(function: F, inline: str) -> F:
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "inline": inline}
+    """Compiles a kernel that Python calls, and that is kept in the cache with all its callees: no Python objects, no GIL."""
     directory = _cache_directory()
     if directory is None:
-        return numba.njit(**options)(function)
+        return numba.njit(nogil=True, **_OPTIONS)(function)
     # numba reads this setting once, at decoration; it is put back so that other people's kernels keep their own cache.
     settings: Any = numba.config
     previous, settings.CACHE_DIR = settings.CACHE_DIR, directory
     try:
-        return numba.njit(cache=True, **options)(function)
+        return numba.njit(cache=True, nogil=True, **_OPTIONS)(function)
     finally:
         settings.CACHE_DIR = previous
+
+
+def jit_callee(function: F) -> F:
+    """Compiles a kernel that other kernels call, for types and never for single values; called from Python it is plain Python.
+
+    It has no entry for Python and no place of its own in the cache, both of which take time to compile.
+    """
+    return register_jitable(**_OPTIONS)(function)
+
+
+def jit_inline(function: F) -> F:
+    """Compiles a kernel into its callers: for small ones that take arrays, whose references numba counts at each call.
+
+    LLVM copies the compiled body. numba's own inlining would copy its source, and infer the types of each copy anew.
+    """
+    return register_jitable(forceinline=True, **_OPTIONS)(function)

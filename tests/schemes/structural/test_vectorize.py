@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tfdeid.errors import DeidError
+from tfdeid.schemes.jit import jit
 from tfdeid.schemes.structural import trace_options, vectorize
 from tfdeid.schemes.structural.vector_image import CLOSE, MOVE, POINTS_PER_COMMAND
-from tfdeid.schemes.structural.vectorize import to_fixed
+from tfdeid.schemes.structural.vectorize import to_fixed as callee
+
+to_fixed = jit(lambda value, decimals: callee(value, decimals))  # As kernels call it.
 
 IMAGES = hnp.arrays(np.uint8, st.tuples(st.integers(2, 12), st.integers(2, 12), st.sampled_from([1, 3])))
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfdeid.key import Key
-from tfdeid.schemes.jit import jit
+from tfdeid.schemes.jit import jit, jit_callee
 from tfdeid.schemes.keystream import KeyStream
 from tfdeid.schemes.structural.vector_image import VectorImage
 
@@ -80,7 +80,7 @@ def _move(shares, knots, cosine, sine, shift_x, shift_y, mirrored):
     return moved
 
 
-@jit
+@jit_callee
 def _between(knots, x, y):
     """Returns the knots' moves in x and y, blended smoothly at a place; beyond the canvas as at its border."""
     column, right = _cell(x)
@@ -91,7 +91,7 @@ def _between(knots, x, y):
     return blended[0], blended[1]
 
 
-@jit
+@jit_callee
 def _cell(share):
     """Returns the knot before a share of the side, and the weight of the one behind it."""
     place = min(max(share, 0.0), 1.0) * (_GRID - 1)

@@ -10,7 +10,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from tfdeid.schemes.jit import jit
+from tfdeid.schemes.jit import jit_callee
 
 # Steps along a contour, and the change of x and y that each makes.
 EAST, NORTH, WEST, SOUTH = range(4)
@@ -66,7 +66,7 @@ def _walk_tables() -> tuple[np.ndarray, np.ndarray]:
 _LEFT_BEHIND, _NEXT_STEP = _walk_tables()
 
 
-@jit
+@jit_callee
 def find_contours(labels, num_colors, pathomit):
     """Follows every edge between colours.
 
@@ -102,7 +102,7 @@ def find_contours(labels, num_colors, pathomit):
     return Contours(xs[:num_points], ys[:num_points], steps[:num_points], table[:num_contours], first)
 
 
-@jit
+@jit_callee
 def _count_edges(labels):
     """Returns the number of steps in all contours: each side between two pixels of different colours is walked twice."""
     height, width = labels.shape
@@ -114,7 +114,7 @@ def _count_edges(labels):
     return 2 * count
 
 
-@jit
+@jit_callee
 def _pack_nodes(labels, first_color, nodes):
     """Fills nodes[y, x] with the types, in layers first_color to first_color + 15, of the top left corner of pixel (x, y)."""
     height, width = labels.shape
@@ -132,7 +132,7 @@ def _pack_nodes(labels, first_color, nodes):
                 )
 
 
-@jit
+@jit_callee
 def _starts_here(labels, nodes, x, y, first_color):
     """Returns the colours, -1 for none, of the outer contour and of the hole that begin at a node.
 
@@ -149,14 +149,14 @@ def _starts_here(labels, nodes, x, y, first_color):
     return outer, hole
 
 
-@jit
+@jit_callee
 def _node_type(word, layer):
     if layer < 0 or layer >= _LAYERS_IN_A_WORD:
         return 0
     return np.int64((word >> np.uint64(4 * layer)) & np.uint64(15))
 
 
-@jit
+@jit_callee
 def _follow(nodes, start_x, start_y, layer, xs, ys, steps, start, row):
     """Walks one contour, uses its nodes up, writes its points from `start` on and its row, and returns where the points end."""
     shift = np.uint64(4 * layer)
@@ -183,7 +183,7 @@ def _follow(nodes, start_x, start_y, layer, xs, ys, steps, start, row):
     return stop
 
 
-@jit
+@jit_callee
 def _link(xs, ys, steps, table, first, last, color, contour, shape):
     """Appends the contour to its colour's list and, if it is a hole, to the list of the smallest shape around it."""
     if last[color] >= 0:
@@ -203,7 +203,7 @@ def _link(xs, ys, steps, table, first, last, color, contour, shape):
     table[hole, NEXT_HOLE] = contour
 
 
-@jit
+@jit_callee
 def _smallest_shape_around(xs, ys, steps, table, first, hole, shape):
     """Returns the shape around a hole whose box lies within all other such boxes; without one, the colour's first path."""
     hole_left, hole_top, hole_right, hole_bottom = (
@@ -231,7 +231,7 @@ def _smallest_shape_around(xs, ys, steps, table, first, hole, shape):
     return parent
 
 
-@jit
+@jit_callee
 def _contains(xs, ys, steps, start, stop, x, y):
     """Even-odd test of a point against the shape with nodes [start, stop), whose sides are all horizontal or vertical.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfdeid.schemes.jit import jit
+from tfdeid.schemes.jit import jit_callee
 
 # Compass directions 0 east, 1 southeast, ... 7 northeast, of a step and of the way between two steps' middles.
 _STEP_DIRECTION = np.array([0, 6, 4, 2], np.uint8)
@@ -24,7 +24,7 @@ _MIDDLE_DIRECTION = np.array(
 )
 
 
-@jit
+@jit_callee
 def make_internodes(contour_x, contour_y, steps, keep_right_angles, xs, ys, direction):
     """Fills doubled x and y of the middles between successive nodes, and of the nodes themselves at right angles.
 
@@ -62,7 +62,7 @@ def make_internodes(contour_x, contour_y, steps, keep_right_angles, xs, ys, dire
     return count
 
 
-@jit
+@jit_callee
 def fit_contour(xs, ys, direction, count, max_line_error, max_spline_error, stack, segments, first_segment):
     """Replaces runs of nodes that have at most two directions by lines and splines.
 
@@ -81,7 +81,7 @@ def fit_contour(xs, ys, direction, count, max_line_error, max_spline_error, stac
     Returns:
       Where the segments end.
     """
-    segment = first_segment
+    segment = np.int64(first_segment)  # One type from the start, or the callees would be compiled for two.
     start = 0
     while start < count:
         stop = _end_of_run(direction, start, count)
@@ -90,7 +90,7 @@ def fit_contour(xs, ys, direction, count, max_line_error, max_spline_error, stac
     return segment
 
 
-@jit
+@jit_callee
 def _end_of_run(direction, start, count):
     """Returns where a run of at most two directions ends; the contour's last node always ends it, and counts as node 0."""
     first, second = direction[start], -1
@@ -102,7 +102,7 @@ def _end_of_run(direction, start, count):
     return 0 if stop == count - 1 else stop
 
 
-@jit
+@jit_callee
 def _fit_run(xs, ys, count, start, stop, max_line_error, max_spline_error, stack, segments, segment):
     """Fits a line, else a spline through the node farthest from the line, else splits there; parts are taken left to right."""
     stack[0, 0], stack[0, 1] = start, stop
@@ -128,7 +128,7 @@ def _fit_run(xs, ys, count, start, stop, max_line_error, max_spline_error, stack
     return segment
 
 
-@jit
+@jit_callee
 def _check_line(xs, ys, count, start, stop, max_error):
     """Returns whether all nodes between lie near their places, evenly spread on the straight line, and the farthest of them."""
     length = np.float64(stop - start if stop >= start else stop - start + count)
@@ -153,7 +153,7 @@ def _check_line(xs, ys, count, start, stop, max_error):
     return fits, farthest
 
 
-@jit
+@jit_callee
 def _control_point(xs, ys, count, start, stop, through):
     """Returns the control point that makes the spline from start to stop pass through a node."""
     length = np.float64(stop - start if stop >= start else stop - start + count)
@@ -164,7 +164,7 @@ def _control_point(xs, ys, count, start, stop, through):
     return x, y
 
 
-@jit
+@jit_callee
 def _spline_fits(xs, ys, count, start, stop, control_x, control_y, max_error):
     length = np.float64(stop - start if stop >= start else stop - start + count)
     x0, y0 = np.float64(xs[start]), np.float64(ys[start])

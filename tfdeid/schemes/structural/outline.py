@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tfdeid.schemes.jit import jit, jit_inline
+from tfdeid.schemes.jit import jit_callee, jit_inline
 from tfdeid.schemes.structural.vector_image import CLOSE, QUADRATIC
 
 # Rows of the corner arrays.
@@ -16,7 +16,7 @@ _TOLERANCE = 0.05
 _MIN_MITER_COSINE = 2 / 4.0**2 - 1
 
 
-@jit
+@jit_callee
 def count_corners(commands, points, start, stop, point, scale_x, scale_y):
     """Returns an upper bound for what `flatten` fills of the contour that commands[start:stop] draw."""
     count = 1
@@ -33,7 +33,7 @@ def count_corners(commands, points, start, stop, point, scale_x, scale_y):
     return count
 
 
-@jit
+@jit_callee
 def _pieces(x, y, points, point, scale_x, scale_y):
     """Returns how many chords a spline from (x, y) takes: a chord over 1/n of it is off by |second difference| / (4 n^2)."""
     bend_x = (x - 2 * points[point, 0] + points[point + 1, 0]) * scale_x
@@ -42,7 +42,7 @@ def _pieces(x, y, points, point, scale_x, scale_y):
     return min(max(1, math.ceil(math.sqrt(bend / (4 * _TOLERANCE)))), 4096)
 
 
-@jit
+@jit_callee
 def flatten(commands, points, start, stop, point, scale_x, scale_y, corners):
     """Turns the contour that commands[start:stop] draw into a closed polygon.
 
@@ -113,7 +113,7 @@ def _append(corners, count, x, y, leaves_x, leaves_y, arrives_x, arrives_y):
     return count
 
 
-@jit
+@jit_callee
 def offset(corners, count, distance, moved):
     """Moves a closed polygon sideways: one edge of its stroke.
 

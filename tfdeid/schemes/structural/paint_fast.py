@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from tfdeid.schemes.jit import jit, jit_inline
+from tfdeid.schemes.jit import jit, jit_callee, jit_inline
 from tfdeid.schemes.structural.outline import X, Y, count_corners, flatten, offset
 from tfdeid.schemes.structural.vector_image import MOVE, POINTS_PER_COMMAND, VectorImage
 
@@ -73,7 +73,8 @@ def _paint(commands, points, command_starts, point_starts, colors, half_width, s
     for path in range(len(colors)):
         top, bottom = size, 0
         num_edges = 0
-        start, stop, point = command_starts[path], command_starts[path + 1], point_starts[path]
+        # Of one type from the start, or the callees would be compiled for two.
+        start, stop, point = np.int64(command_starts[path]), command_starts[path + 1], np.int64(point_starts[path])
         while start < stop:
             end, next_point = start + 1, point + 1
             while end < stop and commands[end] != MOVE:
@@ -111,7 +112,7 @@ def _paint(commands, points, command_starts, point_starts, colors, half_width, s
     return _channels(canvas)
 
 
-@jit
+@jit_callee
 def _channels(canvas):
     """Returns uint8[S, S, 3] from the canvas."""
     size = len(canvas)
@@ -123,7 +124,7 @@ def _channels(canvas):
     return out
 
 
-@jit
+@jit_callee
 def _add_polygon(corners, count, scale_x, scale_y, areas, touched, channel):
     """Adds the signed area right of each edge; returns the rows from the first to one past the last that may be touched."""
     size = areas.shape[0]
@@ -161,7 +162,7 @@ def _add_edge(x0, y0, x1, y1, areas, touched, channel):
         _add_rows(x1, y1, x0, y0, np.float32(-1), areas, touched, channel)
 
 
-@jit
+@jit_callee
 def _add_clipped(x0, y0, x1, y1, areas, touched, channel):
     """Adds what an edge contributes to the canvas: what is left of it counts from its border on, what is right does not.
 
@@ -292,7 +293,7 @@ def _stroke(right, left):
     return max(forwards, backwards, zero)
 
 
-@jit
+@jit_callee
 def _fill_finely(edges, num_edges, top, bottom, size, row_starts, cells, filled):
     """Replaces `filled`, the fill's share of each run, by what spans of non-zero winding cover.
 
@@ -326,7 +327,7 @@ def _fill_finely(edges, num_edges, top, bottom, size, row_starts, cells, filled)
         steps[:] = np.float32(0)
 
 
-@jit
+@jit_callee
 def _sorted_crossings(edges, here, y, crossings):
     """Fills crossings with the x at which edges cross the line y, ascending, and the winding each adds; returns how many."""
     count = 0
@@ -354,7 +355,7 @@ def _add_step(steps, x, size, height):
     steps[cell + 1] += share
 
 
-@jit
+@jit_callee
 def _keep_edges(corners, count, scale_x, scale_y, edges, num_edges):
     """Appends a polygon's edges, float64[4, n]: x0, y0, x1, y1 in pixels; returns their number."""
     x0, y0 = _pixel(corners[X, count - 1], scale_x), _pixel(corners[Y, count - 1], scale_y)
@@ -366,10 +367,12 @@ def _keep_edges(corners, count, scale_x, scale_y, edges, num_edges):
     return num_edges
 
 
-@jit
+@jit_callee
 def _grown(edges, columns):
     larger = np.empty((len(edges), columns))
-    larger[:, : edges.shape[1]] = edges
+    for row in range(len(edges)):  # An assignment of slices would compile numba's handling of strings for its error message.
+        for column in range(edges.shape[1]):
+            larger[row, column] = edges[row, column]
     return larger
 
 

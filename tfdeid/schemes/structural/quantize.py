@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from tfdeid.schemes.jit import jit
+from tfdeid.schemes.jit import jit, jit_callee
 from tfdeid.schemes.structural.trace_options import GENERATED, RANDOM_SAMPLED, TraceOptions
 
 # Weights of the selective Gaussian blur for radius 1 to 5, rounded as the program has them.
@@ -134,7 +134,7 @@ def _blur(planes, height, width, kernel, delta):
     return blurred
 
 
-@jit
+@jit_callee
 def _blur_lines(planes, lines, length, line_stride, step, kernel):
     """Blurs each of `lines` lines of `length` pixels, which lie `step` apart."""
     radius = len(kernel) // 2
@@ -158,7 +158,7 @@ def _cluster(planes, palette, shift, cycles, min_ratio, randoms, labels):
     height, width = labels.shape[0] - 2, labels.shape[1] - 2
     count = len(palette)
     keys = np.empty(planes.shape[1], planes.dtype)
-    sums = np.zeros((count, 5), np.int64)
+    sums = np.empty((count, 5), np.int64)
     drawn = 0
     for cycle in range(cycles):
         if cycle > 0:
@@ -173,7 +173,7 @@ def _cluster(planes, palette, shift, cycles, min_ratio, randoms, labels):
             labels[y + 1, x + 1] = keys[y * width + x] & ((1 << shift) - 1)
 
 
-@jit
+@jit_callee
 def _move_palette(palette, sums, num_pixels, min_ratio, more_cycles, randoms, drawn):
     """Moves each colour to the floored mean of its pixels, or to a random place if it has too few. Returns the draws so far."""
     for color in range(len(palette)):
@@ -188,7 +188,7 @@ def _move_palette(palette, sums, num_pixels, min_ratio, more_cycles, randoms, dr
     return drawn
 
 
-@jit
+@jit_callee
 def _nearest(planes, palette, shift, keys, start, stop):
     """Fills keys[start:stop] with (L1 distance << shift) + number of the nearest colour, of equals the lowest number.
 
@@ -212,7 +212,7 @@ def _nearest(planes, palette, shift, keys, start, stop):
             keys[i] = key if key < keys[i] else keys[i]
 
 
-@jit
+@jit_callee
 def _sum_by_color(planes, keys, mask, sums):
     sums[:] = 0
     for i in range(len(keys)):

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from tfdeid.errors import DeidError
-from tfdeid.schemes.jit import jit
+from tfdeid.schemes.jit import jit, jit_callee
 from tfdeid.schemes.structural.contours import FIRST_HOLE, IS_HOLE, NEXT, NEXT_HOLE, START, STOP, find_contours
 from tfdeid.schemes.structural.fit import fit_contour, make_internodes
 from tfdeid.schemes.structural.quantize import quantize
@@ -113,7 +113,7 @@ def _trace(labels, num_colors, pathomit, keep_right_angles, ltres, qtres, linefi
     return commands, points, command_starts, point_starts, path_colors
 
 
-@jit
+@jit_callee
 def _fit_all(contours, keep_right_angles, max_line_error, max_spline_error):
     """Returns the segments of all contours, float64[n, 6], and int32[C+1], where each contour's begin."""
     contour_x, contour_y, steps, table = contours.x, contours.y, contours.step, contours.table
@@ -137,7 +137,7 @@ def _fit_all(contours, keep_right_angles, max_line_error, max_spline_error):
     return segments, segment_starts
 
 
-@jit
+@jit_callee
 def _colors_by_contour(contours):
     colors = np.empty(len(contours.table), np.int16)
     for color in range(len(contours.first)):
@@ -148,7 +148,7 @@ def _colors_by_contour(contours):
     return colors
 
 
-@jit
+@jit_callee
 def _paths_in_order(contours, segment_starts, linefilter):
     """Returns the contours in the order in which they are written, each shape before its holes, and which of them are holes."""
     table = contours.table
@@ -171,7 +171,7 @@ def _paths_in_order(contours, segment_starts, linefilter):
     return order[:count], is_hole[:count]
 
 
-@jit
+@jit_callee
 def _size(segments, segment_starts, contour):
     """Returns how many commands and points a contour takes: M, one for each segment, Z."""
     start, stop = segment_starts[contour], segment_starts[contour + 1]
@@ -181,7 +181,7 @@ def _size(segments, segment_starts, contour):
     return stop - start + 2, stop - start + 1 + splines
 
 
-@jit
+@jit_callee
 def _emit_shape(segments, segment_starts, contour, scale, decimals, commands, points, command, point):
     """Writes M, the segments and Z."""
     start, stop = segment_starts[contour], segment_starts[contour + 1]
@@ -200,7 +200,7 @@ def _emit_shape(segments, segment_starts, contour, scale, decimals, commands, po
     return command + 1, point
 
 
-@jit
+@jit_callee
 def _emit_hole(segments, segment_starts, contour, scale, decimals, commands, points, command, point):
     """Writes the same backwards, so that the hole winds against its shape."""
     start, stop = segment_starts[contour], segment_starts[contour + 1]
@@ -222,13 +222,13 @@ def _emit_hole(segments, segment_starts, contour, scale, decimals, commands, poi
     return command + 1, point
 
 
-@jit
+@jit_callee
 def _put(points, point, doubled_x, doubled_y, scale, decimals):
     points[point, 0] = to_fixed(doubled_x / 2 * scale, decimals)
     points[point, 1] = to_fixed(doubled_y / 2 * scale, decimals)
 
 
-@jit
+@jit_callee
 def to_fixed(value, decimals):
     """Rounds as JavaScript's `Number(value.toFixed(decimals))`: by the exact binary value, exact ties away from zero.
 
