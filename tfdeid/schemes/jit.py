@@ -39,7 +39,7 @@ def _cache_directory() -> str | None:
                 return path
         except OSError:
             continue
-    warn("no folder for compiled kernels is this user's alone: every process compiles them anew (20 s). Set NUMBA_CACHE_DIR.")
+    warn("no folder for compiled kernels is this user's alone: every process compiles them anew (10 s). Set NUMBA_CACHE_DIR.")
     return None
 
 
@@ -82,6 +82,12 @@ def _is_safe(path: str, alone: bool) -> bool:
         if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (os.getuid(), 0) or shared:
             return False
     return levels[0].lstat().st_uid == os.getuid()
+
+
+def is_compiled() -> bool:
+    """Tells whether the cache holds kernels, or there is no cache."""
+    directory = _cache_directory()
+    return directory is None or any(pathlib.Path(directory).rglob("*.nbi"))
 
 
 # For every kernel: IEEE arithmetic, division by zero as in numpy and JavaScript, and no entry for C, which nobody calls.
