@@ -23,8 +23,9 @@ def count_corners(commands, points, start, stop, point, scale_x, scale_y):
     x, y = 0.0, 0.0
     for i in range(start, stop):
         if commands[i] == QUADRATIC:
-            count += _pieces(x, y, points, point, scale_x, scale_y)
-            x, y = points[point + 1, 0], points[point + 1, 1]
+            x2, y2 = points[point + 1, 0], points[point + 1, 1]
+            count += _pieces(x, y, points[point, 0], points[point, 1], x2, y2, scale_x, scale_y)
+            x, y = x2, y2
             point += 2
         elif commands[i] != CLOSE:
             count += 1
@@ -34,12 +35,15 @@ def count_corners(commands, points, start, stop, point, scale_x, scale_y):
 
 
 @jit_callee
-def _pieces(x, y, points, point, scale_x, scale_y):
+def _pieces(x, y, x1, y1, x2, y2, scale_x, scale_y):
     """Returns how many chords a spline from (x, y) takes: a chord over 1/n of it is off by |second difference| / (4 n^2)."""
-    bend_x = (x - 2 * points[point, 0] + points[point + 1, 0]) * scale_x
-    bend_y = (y - 2 * points[point, 1] + points[point + 1, 1]) * scale_y
-    bend = math.sqrt(bend_x * bend_x + bend_y * bend_y)
-    return min(max(1, math.ceil(math.sqrt(bend / (4 * _TOLERANCE)))), 4096)
+    bend_x = (x - 2 * x1 + x2) * scale_x
+    bend_y = (y - 2 * y1 + y2) * scale_y
+    square = bend_x * bend_x + bend_y * bend_y
+    # Most take one, which needs no roots: safely below where two begin, so that rounding decides nothing.
+    if square < 15.9 * _TOLERANCE * _TOLERANCE:
+        return 1
+    return min(max(1, math.ceil(math.sqrt(math.sqrt(square) / (4 * _TOLERANCE)))), 4096)
 
 
 @jit_callee
@@ -65,9 +69,9 @@ def flatten(commands, points, start, stop, point, scale_x, scale_y, corners):
     for i in range(start, stop):
         command = commands[i]
         if command == QUADRATIC:
-            pieces = _pieces(x, y, points, point, scale_x, scale_y)
             x1, y1 = points[point, 0], points[point, 1]
             x2, y2 = points[point + 1, 0], points[point + 1, 1]
+            pieces = _pieces(x, y, x1, y1, x2, y2, scale_x, scale_y)
             tangent_x, tangent_y = x1 - x, y1 - y
             for piece in range(1, pieces + 1):
                 t = piece / pieces
