@@ -75,7 +75,7 @@ def run(argv: Sequence[str] | None = None, program: str = "python -m beam.deid")
             return 0
         print(report.beginning(job, source, tasks, todo, runner, beam_argv), flush=True)
         if is_local:
-            _compile_kernels(deidentifier, job.channels)
+            _compile_kernels(deidentifier, job.channels, beam_argv)
         started = time.monotonic()
         _run_pipeline(job, tasks, todo, run_options.max_failed_ratio, beam_argv, runner, is_local)
         seconds = time.monotonic() - started
@@ -174,18 +174,27 @@ def _write_to_native_stderr(text: str) -> None:
         os.write(2, text.encode())
 
 
-def _compile_kernels(deidentifier: Deidentifier, channels: int) -> None:
+def _compile_kernels(deidentifier: Deidentifier, channels: int, beam_argv: list[str]) -> None:
     """De-identifies one image, so that local workers find the kernels in the cache and do not all compile them at once."""
-    notice = threading.Timer(1.0, _say_if_heard, ["compiling the kernels, once on this machine: about 6 s"])
+    notice = threading.Timer(1.0, _say_if_heard, ["compiling the kernels, once on this machine: about 10 s"])
     notice.start()
     try:
         if deidentifier.config.scheme == "structural" and deidentifier.config.backend == "fast":
-            from tfdeid.schemes.structural.first_use import compile_kernels  # Late: its kernels load where they are used.
+            from tfdeid.schemes.structural import first_use  # Late: its kernels load where they are used.
 
-            compile_kernels()
+            if first_use.are_compiled() and _works_in_other_processes(beam_argv):
+                return
+            first_use.compile_kernels()
         deidentifier(np.zeros((2, 2, channels), np.uint8), "start")
     finally:
         notice.cancel()
+
+
+def _works_in_other_processes(beam_argv: list[str]) -> bool:
+    """Tells whether a local runner starts processes for its workers; then this one needs no kernels."""
+    from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions  # Late: Beam takes a second.
+
+    return PipelineOptions(beam_argv).view_as(DirectOptions).direct_running_mode == "multi_processing"
 
 
 def _say_if_heard(text: str) -> None:

@@ -84,10 +84,10 @@ def _is_safe(path: str, alone: bool) -> bool:
     return levels[0].lstat().st_uid == os.getuid()
 
 
-def is_compiled() -> bool:
-    """Tells whether the cache holds kernels, or there is no cache."""
+def is_compiled(*kernels: Any) -> bool:
+    """Tells whether the cache holds some kernels, each for some types at least; there is none where there is no cache."""
     directory = _cache_directory()
-    return directory is None or any(pathlib.Path(directory).rglob("*.nbi"))
+    return directory is not None and all(any(pathlib.Path(directory).rglob(f"*.{kernel.__name__}-*.nbi")) for kernel in kernels)
 
 
 # For every kernel: IEEE arithmetic, division by zero as in numpy and JavaScript, and no entry for C, which nobody calls.

@@ -36,7 +36,7 @@ def test_the_painter_is_compiled_in_another_process_and_all_is_found_later(tmp_p
 
 @pytest.mark.parametrize(("executable", "wait"), [("", 60), ("/nonexistent", 60), (sys.executable, 0)])
 def test_a_process_that_cannot_be_or_takes_too_long_is_no_failure(monkeypatch, executable, wait):
-    monkeypatch.setattr(first_use, "is_compiled", lambda: False)
+    monkeypatch.setattr(first_use, "are_compiled", lambda: False)
     monkeypatch.setattr(first_use, "_LONGEST_WAIT", wait)
     monkeypatch.setattr(sys, "executable", executable)
     first_use.compile_kernels()

@@ -12,16 +12,22 @@ import sys
 import numpy as np
 
 from tfdeid.schemes.jit import is_compiled
+from tfdeid.schemes.structural.paint_fast import _paint
 from tfdeid.schemes.structural.rasterize import rasterize
 from tfdeid.schemes.structural.vector_image import CLOSE, LINE, MOVE, VectorImage
-from tfdeid.schemes.structural.vectorize import vectorize
+from tfdeid.schemes.structural.vectorize import _trace, vectorize
 
 _LONGEST_WAIT = 120  # Seconds, after which whatever keeps the process is not waited for.
 
 
+def are_compiled() -> bool:
+    """Tells whether the cache holds the kernels."""
+    return is_compiled(_trace, _paint)
+
+
 def compile_kernels() -> None:
-    """Fills the cache with the kernels of the default preset and painter, if it has none yet."""
-    if is_compiled() or not sys.executable:
+    """Fills the cache with the kernels of the default preset and painter, where it does not hold them yet."""
+    if are_compiled() or not sys.executable:
         return
     nothing = subprocess.DEVNULL
     try:
@@ -38,7 +44,7 @@ def compile_kernels() -> None:
         painter.wait()
 
 
-def _paint() -> None:
+def _paint_something() -> None:
     triangle = VectorImage(
         width=2,
         height=2,
@@ -52,4 +58,4 @@ def _paint() -> None:
 
 
 if __name__ == "__main__":
-    _paint()
+    _paint_something()
