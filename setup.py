@@ -51,6 +51,7 @@ setup(
         # The pipeline. Of its own parser, which has no public name, we ask which options there are: bounded, until
         # tests/pipeline/test_beam_options.py has passed with a newer one.
         "apache-beam>=2.60,<2.78",
+        "pyarrow>=14",  # reads Parquet files of images; Beam brings it, and we import it ourselves
         "google-crc32c>=1.5",  # Beam's TFRecord code and our shard checksums
     ],
     extras_require={
@@ -77,6 +78,8 @@ setup(
             "dp-accounting>=0.6",  # the extra dp
             "seal-python>=4.4",  # the extra fhe
             "prv-accountant>=0.2",  # what epsilon is checked against
+            "webdataset>=0.2",  # writes the archives that reading wds: is checked against
+            "datasets>=3",  # writes the Parquet files that reading parquet: is checked against
             "scikit-learn>=1.4",  # what figures of classifiers, identification and verification are checked against
             "selenium>=4.20",  # drives a browser, in which pages of reports are looked at
             "face_recognition_models>=0.3",  # the extra faces

@@ -238,6 +238,7 @@ def _make_job(
         source_version=source.version if deid.algorithm_version == 1 else source.stated_version,
         all_label_names=None if source.all_label_names is None else tuple(source.all_label_names),
         source_plugin=source.plugin,
+        outline=source.outline,
     )
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Hashable
 from typing import Any
 
 from etils import epath
@@ -40,6 +41,7 @@ class Job:
       source_version: version of the source.
       all_label_names: the names of all classes of the source, so that no worker has to find them.
       source_plugin: whose the source is, if it is none of ours.
+      outline: what was found of the source at launch, so that no worker has to find it.
       replaces: a finished dataset is there, and stays until this one is whole: it is put together beside it.
     """
 
@@ -56,6 +58,7 @@ class Job:
     source_version: str
     all_label_names: tuple[str, ...] | None = None
     source_plugin: Plugin | None = None
+    outline: Hashable = None
     replaces: bool = False
 
     @property

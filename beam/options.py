@@ -28,6 +28,8 @@ examples:
       a TFDS dataset, on all cores of this machine
   python -m beam.deid --dataset folder:/data/scans --input_size 100 --key ~/keys/scans --limit 100
       a trial on 100 images of a folder with one subfolder a class
+  python -m beam.deid --dataset 'wds:/data/train-{000000..000009}.tar'
+      WebDataset archives; the pattern needs quotes
 
 Every option of Apache Beam is understood too (--runner, --direct_num_workers, --project, --temp_location, ...).
 """
@@ -38,15 +40,16 @@ class RunOptions:
     """What to read and where to write"""
 
     dataset: str = "lfw_subset"
-    """TFDS name[/config][:version], folder:PATH with a subfolder a class, or lfw_subset: 200 small images that are bundled."""
+    """TFDS name[/config][:version], folder:PATH with a subfolder a class, wds:PATTERN (WebDataset archives), parquet:PATTERN
+    (files of Hugging Face's datasets), or lfw_subset: 200 small images that are bundled."""
     data_dir: str | None = None
     """TFDS data directory that --dataset is read from (default: TFDS's own)."""
     splits: str | None = None
     """Comma-separated splits to read (default: all)."""
     image_feature: str | None = None
-    """The feature of a TFDS dataset that holds the image, by name or path a/b (default: the one that is clear)."""
+    """The feature that holds the image, by name or path a/b; of wds: an ending (default: the one that is clear)."""
     label_feature: str | None = None
-    """Likewise the label: a ClassLabel, a text, an integer or a boolean; none writes without labels."""
+    """Likewise the label: a ClassLabel, a text, an integer, a boolean, of wds: also json/FIELD; none writes without labels."""
     limit: int | None = None
     """Read only this many images of each split, drawn by class_seed, as many of each class as can be: a trial."""
     output_dir: str | None = None

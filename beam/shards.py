@@ -59,7 +59,7 @@ class Worker:
                 f"than at launch ({job.fingerprint}). Give the workers the same key."
             )
         self.job = job
-        self.source: Source = open_source(job.source, job.all_label_names)
+        self.source: Source = open_source(job.source, job.all_label_names, job.outline)
         self.record_id = RecordIds(key, job.source_name, job.deid.algorithm_version)
         self._deidentifier = Deidentifier(job.deid, key)
         self._deidentifier(np.zeros((2, 2, job.channels), np.uint8), "start")  # Loads the kernels.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -31,6 +33,14 @@ def absent(what: str) -> None:
     if os.environ.get("TFDEID_REQUIRE_ORACLES"):
         pytest.fail(f"{what} is missing, but TFDEID_REQUIRE_ORACLES is set")
     pytest.skip(f"needs {what}")
+
+
+def library(name: str) -> Any:
+    """Returns a package that results are checked against."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return absent(f"the package {name}")
 
 
 @pytest.fixture(scope="session")

@@ -107,6 +107,19 @@ def file_size(path: str | os.PathLike[str]) -> int:
     return epath.Path(name).stat().length if "://" in name else os.stat(name).st_size
 
 
+def file_state(path: epath.Path) -> tuple[int, int]:
+    """Returns a file's length in bytes and when it was written: one of another state is another file.
+
+    Raises:
+      OSError: as for `file_size`.
+    """
+    if is_remote(path):
+        remote = path.stat()
+        return remote.length, int(remote.mtime or 0)
+    local = os.stat(path)
+    return local.st_size, local.st_mtime_ns
+
+
 def crc32c(path: epath.Path) -> str:
     """Returns the CRC-32C of a file, 8 hex digits."""
     checksum = google_crc32c.Checksum()

@@ -5,6 +5,7 @@ numpy, Pillow and ISA-L only, so that a worker starts fast. An image is uint8[H,
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import warnings
@@ -139,6 +140,12 @@ def match_channels(image: Pixels, channels: int) -> Pixels:
     if channels == 1:
         return to_grayscale(image)
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+
+
+@functools.cache
+def extensions() -> frozenset[str]:
+    """Returns the extensions of file names, as in ".png", of the kinds of images that are read."""
+    return frozenset(extension for extension, kind in Image.registered_extensions().items() if kind in FORMATS)
 
 
 def is_gray(file: BinaryIO) -> bool:

@@ -1,4 +1,8 @@
-"""Sources that tests write for themselves, by TFDS itself, and ways to read them."""
+"""Sources that tests write for themselves, by TFDS itself and others, and ways to read them."""
+
+import io
+import json
+import tarfile
 
 import numpy as np
 import pytest
@@ -66,3 +70,35 @@ def png_rows(count, **more):
 
 def values(examples):
     return [int(decode_image(e.image)[0, 0, 0]) for e in examples]
+
+
+def write_tar(path, members, format=tarfile.USTAR_FORMAT):
+    """Writes an archive of (name, bytes) pairs; a TarInfo in place of a name may be anything else."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w", format=format) as archive:
+        for name, data in members:
+            member = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return path
+
+
+def write_parquet(path, columns, features=None, rows_a_group=None):
+    """Writes a Parquet file of columns, and what the `datasets` library would note of its features."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    table = pa.table(columns)
+    if features is not None:
+        table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pyarrow.parquet.write_table(table, path, row_group_size=rows_a_group)
+    return path
+
+
+def image_structs(images, paths=None):
+    """Returns a column as the `datasets` library stores images."""
+    import pyarrow as pa
+
+    rows = [{"bytes": image, "path": path} for image, path in zip(images, paths or [None] * len(images), strict=True)]
+    return pa.array(rows, pa.struct({"bytes": pa.binary(), "path": pa.string()}))

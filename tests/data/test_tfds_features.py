@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.data.prepared import fails, labelled, png_rows, read_all, store, values
+from tfdeid.data.label_choice import INTEGER, TEXT
 from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.key import Key
 
@@ -50,7 +51,7 @@ def test_few_whole_numbers_become_classes_in_their_order(tmp_path):
 
 
 def test_many_whole_numbers_are_no_classes(tmp_path, monkeypatch):
-    monkeypatch.setattr("tfdeid.data.sources.tfds._MOST_INTEGERS", 3)
+    monkeypatch.setattr("tfdeid.data.label_choice._MOST", {TEXT: 10_000, INTEGER: 3})
     store(tmp_path, lambda t: image(t, label=np.int64), {"train": rows(4, label=lambda k: k)})
     fails("'label' of tiny has more than 3 different values.*--label_feature none", dataset="tiny", data_dir=str(tmp_path))
     assert opened(tmp_path, label_feature="none").label_names is None
@@ -136,8 +137,8 @@ def test_image_and_label_by_path(tmp_path):
     fails("unknown image_feature 'label'", dataset="tiny", data_dir=str(tmp_path), image_feature="label")
 
 
-def test_features_are_for_tfds_datasets(tmp_path):
-    fails("label_feature is for TFDS datasets, and lfw_subset has no features", label_feature="none")
+def test_features_are_for_sources_that_have_some(tmp_path):
+    fails("label_feature is for TFDS datasets, wds: and parquet:, and lfw_subset has no features", label_feature="none")
     fails("image_feature is for TFDS datasets", dataset=f"folder:{tmp_path}", image_feature="x")
 
 

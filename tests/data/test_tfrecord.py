@@ -12,6 +12,7 @@ from etils import epath
 from beam.shards import _write_records
 from tfdeid import DeidError
 from tfdeid.data import tfrecord
+from tfdeid.files import file_state
 
 RECORDS = [np.random.RandomState(k).bytes(20 + k % 90) for k in range(1000)]
 
@@ -63,7 +64,7 @@ def test_threads_share_what_is_remembered(file):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert all(pool.map(read, random.Random(1).sample(range(993), 300)))
     positions = np.cumsum([0, *(len(record) + 16 for record in RECORDS)])
-    marks = tfrecord._marks(str(file), *tfrecord._state(file))
+    marks = tfrecord._marks(str(file), *file_state(file))
     assert list(marks._positions) == positions[: len(marks._positions)].tolist()
 
 

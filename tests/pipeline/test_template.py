@@ -20,8 +20,8 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 # For each parameter what it must take and what it must refuse.
 EXAMPLES = {
     "dataset": (
-        ["cifar10", "imagenet2012:5.*.*", "a/b:1.0.0", "folder:gs://bucket/scans"],
-        ["", "folder:/data", "gs://b/x", "a b"],
+        ["cifar10", "imagenet2012:5.*.*", "a/b:1.0.0", "folder:gs://bucket/scans", "wds:gs://bucket/{0..9}.tar"],
+        ["", "folder:/data", "gs://b/x", "a b", "parquet:/data/*.parquet", "wds:gs://bucket"],
     ),
     "data_dir": (["gs://bucket/tfds", "gs://bucket"], ["/data", "s3://bucket/x", "gs://"]),
     "output_dir": (["gs://bucket/deid"], ["/data", "bucket"]),

@@ -10,7 +10,7 @@ from tfdeid.attack.adversaries import OPTIONS, attackers, in_order, linkers
 from tfdeid.attack.identity.options import IdentityOptions
 from tfdeid.commandline import absolute, absolute_key, command, writable_folder, writing
 from tfdeid.commands.image_options import add_reference
-from tfdeid.data.sources import absolute_dataset
+from tfdeid.data.sources import absolute_dataset, references
 from tfdeid.errors import DeidError, unknown_name
 from tfdeid.key import Key
 from tfdeid.parser import Parser
@@ -140,7 +140,7 @@ def make_parser(program: str) -> Parser:
         formatter_class=_Help,
     )
     parser.add_argument("--dataset", required=True, help="as for tfdeid.load: cifar10_deid, or cifar10_deid/structural_50_224")
-    parser.add_argument("--originals", required=True, help="what it was made of: a TFDS name, folder:PATH or lfw_subset")
+    parser.add_argument("--originals", required=True, help=f"what it was made of: {references()}")
     parser.add_argument("--data_dir", help="TFDS data directory that holds --dataset (default: TFDS's own)")
     parser.add_argument("--originals_data_dir", help="TFDS data directory that --originals is read from (default: TFDS's own)")
     parser.add_argument("--split", help="split that is attacked (default: test, or the first where there is none)")

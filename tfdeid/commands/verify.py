@@ -10,6 +10,7 @@ from etils import epath
 from tqdm import tqdm
 
 from tfdeid.commandline import writing
+from tfdeid.data.sources import references
 from tfdeid.errors import DeidError
 from tfdeid.files import write_text
 from tfdeid.key import Key
@@ -54,7 +55,7 @@ def _parser(program: str) -> Parser:
         "dataset", metavar="DATASET", help="as for tfdeid.load: cifar10_deid, cifar10_deid/structural_50_224, or its folder"
     )
     parser.add_argument("--data_dir", help="TFDS data directory that holds it (default: TFDS's own)")
-    parser.add_argument("--source", help="what it was made of: a TFDS name, folder:PATH or lfw_subset")
+    parser.add_argument("--source", help=f"what it was made of: {references()}")
     parser.add_argument("--source_data_dir", help="TFDS data directory that --source is read from (default: TFDS's own)")
     parser.add_argument("--key", help="key reference (default, with --source: ~/.config/tfdeid/key)")
     parser.add_argument(

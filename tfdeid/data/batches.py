@@ -16,12 +16,12 @@ from tqdm import tqdm
 from tfdeid.config import number
 from tfdeid.data import array_record, tf_example
 from tfdeid.data.affine import Ranges
+from tfdeid.data.label_choice import BOOLEAN, CLASS
 from tfdeid.data.locate import MissingDatasetError
 from tfdeid.data.metadata import read_facts
 from tfdeid.data.naming import SUFFIX, making_command
 from tfdeid.data.record_files import READERS
 from tfdeid.data.sources.tfds import TfdsStore
-from tfdeid.data.tfds_features import BOOLEAN, CLASS
 from tfdeid.errors import DeidError, reason, unknown_name
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Generic, TypeVar, cast
 
 import numpy as np
 
+from tfdeid.data.label_choice import NONE
 from tfdeid.data.sources import Example, Source, SourceConfig, open_source, store_class
-from tfdeid.data.tfds_features import NONE
 from tfdeid.errors import DeidError, unknown_name, warn
 from tfdeid.image import decode_image, to_uint8
 from tfdeid.parallel import parallel_map

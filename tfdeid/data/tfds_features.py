@@ -8,14 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from tfdeid.data.label_choice import BOOLEAN, CLASS, INTEGER, TEXT, asked_label, choices, clear_label, label_notes, some
 from tfdeid.errors import DeidError, unknown_name
 
-NONE = "none"
-"""As `label_feature`: without labels."""
-CLASS, TEXT, INTEGER, BOOLEAN = "ClassLabel", "text", "integer", "boolean"
-"""What a label is stored as. The values of a text or an integer become classes, those of a boolean false and true."""
-_ID_FEATURES = ("id", "file_name")
-_NAMED = 8
+ID_FEATURES = ("id", "file_name")
+"""What names an example, the first that is there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +53,7 @@ def choose(info: Any, image_feature: str | None = None, label_feature: str | Non
     where = f"{info.full_name}"
     image = _image(leaves, keyed, image_feature, where)
     label = _label(leaves, keyed, label_feature, where)
-    source_id = next((key for key in _ID_FEATURES if key in leaves and _shape(leaves[key]) == ()), None)
+    source_id = next((key for key in ID_FEATURES if key in leaves and _shape(leaves[key]) == ()), None)
     kind = kind_of(leaves[label]) if label else None
     left_out = [key for key in leaves if key not in (image, label, source_id)]
     return Roles(image, label, kind, source_id, tuple(_notes(where, left_out, leaves, label, kind, label_feature)))
@@ -105,63 +102,25 @@ def _image(leaves: Mapping[str, Any], keyed: list[str], asked: str | None, where
 
 def _label(leaves: Mapping[str, Any], keyed: list[str], asked: str | None, where: str) -> str | None:
     can_be = {key: kind for key, feature in leaves.items() if (kind := kind_of(feature))}
-    if asked == NONE:
-        return None
     if asked is not None:
-        if asked in leaves and asked not in can_be:
-            raise DeidError(
-                f"label_feature must be a ClassLabel, a text, an integer or a boolean, and {asked!r} of {where} is "
-                f"{_said(leaves[asked])}. {_choices(can_be)}"
-            )
-        if asked not in can_be:
-            raise unknown_name("label_feature", asked, [*can_be, NONE])
-        return asked
+        others = {key: _said(feature) for key, feature in leaves.items() if key not in can_be}
+        return asked_label(asked, can_be, others, where)
     meant = [key for key in keyed if not _is_image(leaves[key])]
     if meant:
         if labels := [key for key in meant if key in can_be]:
             return labels[0]
         what = ", ".join(f"{key!r}, {_said(leaves[key])}" for key in meant)
-        raise DeidError(f"{where} names as its label what is no single class: {what}. {_choices(can_be)}")
-    classes = sorted(key for key, kind in can_be.items() if kind == CLASS and "/" not in key)
-    if len(classes) > 1:
-        raise DeidError(
-            f"{where} has several features of kind ClassLabel, and its supervised_keys do not name one: {', '.join(classes)}. "
-            f"{_choices(can_be)}"
-        )
-    if classes or can_be.get("label") in (TEXT, INTEGER):
-        return classes[0] if classes else "label"
+        raise DeidError(f"{where} names as its label what is no single class: {what}. {choices(can_be)}")
     unclear = [key for key, feature in leaves.items() if can_be.get(key) in (CLASS, BOOLEAN) or _has_classes(key, feature)]
-    if unclear:
-        raise DeidError(f"{where} has no single label, but {_some(unclear)}. {_choices(can_be)}")
-    return None
-
-
-def _choices(can_be: Mapping[str, str]) -> str:
-    ways = [f"--label_feature {key} ({kind})" for key, kind in can_be.items()][:_NAMED]
-    more = f", ... ({len(can_be)} in all)" if len(can_be) > _NAMED else ""
-    return f"Choose: {', '.join([*ways, f'--label_feature {NONE} (written without labels)'])}{more}."
+    return clear_label(can_be, unclear, where)
 
 
 def _notes(
     where: str, left_out: list[str], leaves: Mapping[str, Any], label: str | None, kind: str | None, asked: str | None
 ) -> Iterator[str]:
     if left_out:
-        yield f"left out of {where}: {_some(left_out)}"
-    if label is None and asked != NONE:
-        can_be = [key for key in left_out if kind_of(leaves[key])]
-        hint = f"; --label_feature takes one of {_some(can_be)}" if can_be else ""
-        yield f"{where} is written without labels, since it has none{hint}"
-    if kind == TEXT:
-        yield f"the label {label!r} is text: what it says becomes the names of classes, which stand in the clear in the result"
-
-
-def _some(names: list[str]) -> str:
-    """Returns some names; of a folder of features, as in a/b, only the folder."""
-    folders: dict[str, list[str]] = {}
-    for name in names:
-        folders.setdefault(name.partition("/")[0], []).append(name)
-    said = [f"{folder}/... ({len(inside)})" if len(inside) > 1 else inside[0] for folder, inside in folders.items()]
-    return ", ".join(said[:_NAMED]) + (f" and {len(said) - _NAMED} more" if len(said) > _NAMED else "")
+        yield f"left out of {where}: {some(left_out)}"
+    yield from label_notes(where, [key for key in left_out if kind_of(leaves[key])], label, kind, asked)
 
 
 def _is_image(feature: Any) -> bool:

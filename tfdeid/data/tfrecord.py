@@ -22,7 +22,7 @@ import google_crc32c
 from etils import epath
 
 from tfdeid.errors import DeidError
-from tfdeid.files import is_remote, storage_errors
+from tfdeid.files import file_state, storage_errors
 
 # A record: the data's length, the CRC of the length; the data; the CRC of the data.
 _HEADER = struct.Struct("<QI")
@@ -65,20 +65,11 @@ def read_records_at(path: epath.Path, places: Iterable[int]) -> Iterator[bytes]:
 @contextlib.contextmanager
 def _opened(path: epath.Path) -> Iterator[_Records]:
     try:
-        size, modified = _state(path)
+        size, modified = file_state(path)
         with path.open("rb") as file:
             yield _Records(cast(BinaryIO, file), size, _marks(os.fspath(path), size, modified))
     except storage_errors() as error:
         raise DeidError(getattr(error, "strerror", None) or str(error).splitlines()[0]) from error
-
-
-def _state(path: epath.Path) -> tuple[int, int]:
-    """Returns a file's length in bytes and when it was written: one of another state is another file."""
-    if is_remote(path):
-        remote = path.stat()
-        return remote.length, int(remote.mtime or 0)
-    local = os.stat(path)
-    return local.st_size, local.st_mtime_ns
 
 
 class _Marks:

@@ -116,7 +116,7 @@ def _open_source(owner: Owner, config: DeidConfig, info: Any, facts: Mapping[str
             f"the source must be {facts['source']} {_version(facts['source_version'])}, of which the dataset is made; it is "
             f"{source.name} {_version(version)}."
         )
-    source = open_source(whole.selecting_as(facts, splits=_splits(info, selection)), source.all_label_names)
+    source = open_source(whole.selecting_as(facts, splits=_splits(info, selection)), source.all_label_names, source.outline)
     if config.algorithm_version > 1 and source.label_names is not None:
         _check_classes(class_names(source.label_names), info.features["label"].names)
     return source

@@ -18,7 +18,9 @@ from tfdeid.data.sources import SOURCES, SourceConfig, absolute_dataset, open_so
 from tfdeid.data.sources.base import Example, Store
 from tfdeid.data.sources.folder import FolderStore
 from tfdeid.data.sources.lfw_subset import LfwSubset
+from tfdeid.data.sources.parquet import ParquetStore
 from tfdeid.data.sources.tfds import TfdsStore
+from tfdeid.data.sources.webdataset import WebDatasetStore
 from tfdeid.errors import DeidError, DeidWarning
 
 
@@ -73,6 +75,8 @@ def stores(monkeypatch):
         ("lfw_subset", LfwSubset, ""),
         ("folder:/data/scans", FolderStore, "/data/scans"),
         ("folder:gs://bucket/a:b", FolderStore, "gs://bucket/a:b"),
+        ("wds:/data/train-{00..09}.tar", WebDatasetStore, "/data/train-{00..09}.tar"),
+        ("parquet:gs://bucket/data/*.parquet", ParquetStore, "gs://bucket/data/*.parquet"),
         ("cifar10", TfdsStore, "cifar10"),
         ("cifar10:3.0.2", TfdsStore, "cifar10:3.0.2"),
         ("imagenet_resized/8x8:0.1.0", TfdsStore, "imagenet_resized/8x8:0.1.0"),
@@ -81,6 +85,7 @@ def stores(monkeypatch):
         # A name that takes no argument with a version is TFDS's, as is the folder of a dataset, whatever it is called.
         ("lfw_subset:1.0.0", TfdsStore, "lfw_subset:1.0.0"),
         ("folder", TfdsStore, "folder"),
+        ("parquet", TfdsStore, "parquet"),
         ("./folder:x", TfdsStore, "./folder:x"),
         ("gs://bucket/cifar10/3.0.2", TfdsStore, "gs://bucket/cifar10/3.0.2"),
     ],
@@ -95,7 +100,7 @@ def test_references_of_other_people_s_stores(stores):
     assert store_class("folder") == (TfdsStore, "folder")
     with pytest.raises(DeidError, match="'disks' is asked for as disks:COUNT. A TFDS dataset is tfds:disks."):
         store_class("disks")
-    assert list(SOURCES) == ["lfw_subset", "folder", "tfds", "disks", "stripes"]
+    assert list(SOURCES) == ["lfw_subset", "folder", "wds", "parquet", "tfds", "disks", "stripes"]
 
 
 def test_a_store_that_tells_only_what_it_must(stores):
@@ -108,7 +113,11 @@ def test_a_store_that_tells_only_what_it_must(stores):
     assert [int(image[0, 0, 0]) for image in draw_images(SourceConfig("disks:5"), "test", 3, 0)] == [0, 1, 2]
     limited = open_source(SourceConfig("disks:100", limit=4, splits=("train",)))
     assert limited.splits == {"train": 4} and "as many of each class" not in limited.notes[0]
-    fails("image_feature is for TFDS datasets, and disks:5 has no features", dataset="disks:5", image_feature="x")
+    fails(
+        "image_feature is for TFDS datasets, wds: and parquet:, and disks:5 has no features",
+        dataset="disks:5",
+        image_feature="x",
+    )
     fails("disks:5 has no labels, so no classes can be chosen", dataset="disks:5", num_classes=1)
     with pytest.raises(DeidError, match="dataset must name a dataset, got 'disks:'"):
         SourceConfig("disks:")
@@ -145,6 +154,9 @@ def test_names_stay_and_paths_are_absolute(tmp_path, monkeypatch, stores):
         assert absolute_dataset(name) == name
     assert absolute_dataset("folder:my scans") == f"folder:{tmp_path}/my scans"
     assert absolute_dataset("folder:gs://b/x") == "folder:gs://b/x"
+    assert absolute_dataset("wds:x/a-{0..3}.tar") == f"wds:{tmp_path}/x/a-{{0..3}}.tar"
+    assert absolute_dataset("parquet:*/[a-c].parquet") == f"parquet:{tmp_path}/*/[a-c].parquet"
+    assert absolute_dataset("wds:gs://b/*.tar") == "wds:gs://b/*.tar"
     assert absolute_dataset("out/x_deid/1.0.0") == f"{tmp_path}/out/x_deid/1.0.0" == absolute_dataset("./out/x_deid/1.0.0")
     assert absolute_dataset("tfds:./out") == f"tfds:{tmp_path}/out"
 

@@ -17,7 +17,7 @@ Another distribution names its class in the entry-point group `tfdeid.sources`, 
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -108,6 +108,18 @@ class Store(abc.ABC):
     def notes(self) -> Sequence[str]:
         """What of the source has no place in the output, in sentences."""
         return []
+
+    @property
+    def outline(self) -> Hashable:
+        """What it took long to find and workers need not find again, small and to be pickled; None for nothing."""
+        return None
+
+    def take_outline(self, outline: Hashable) -> None:  # noqa: B027 - most stores have none.
+        """Takes the `outline` of the same source, opened elsewhere, for what it would find itself.
+
+        Raises:
+          DeidError: it is that of another source, or of one that has changed.
+        """
 
     @property
     @abc.abstractmethod

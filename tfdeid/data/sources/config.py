@@ -19,8 +19,9 @@ class SourceConfig:
     """Names a source and chooses among its examples. The order of the source is always kept.
 
     Attributes:
-      dataset: "lfw_subset" (the bundled sample); "folder:PATH" (see `FolderStore`); the name of another store in `SOURCES`, or
-        "NAME:ARGUMENT"; otherwise a TFDS dataset: "name", "name/config", "name:version" or "name/config:version".
+      dataset: "lfw_subset" (the bundled sample); "folder:PATH", "wds:PATTERN" or "parquet:PATTERN" (their stores say which
+        files these are); the name of another store in `SOURCES`, or "NAME:ARGUMENT"; otherwise a TFDS dataset: "name",
+        "name/config", "name:version" or "name/config:version".
       data_dir: the TFDS data directory; None for TFDS's own default.
       splits: the splits to read; None for all.
       classes: the classes to keep, by name or by original label. Labels are renumbered in the original order.
@@ -32,7 +33,8 @@ class SourceConfig:
       limit: at most so many examples a split, drawn by `class_seed`, for a quick try; as many of each class as can be, where
         the labels are at hand (not in a TFDS split of more than 1 GB).
       first: at most so many examples a split, the first ones. This is what `limit` was until algorithm version 1.
-      image_feature: the feature of a TFDS dataset that holds the image, by name or path (a/b); None for the one that is clear.
+      image_feature: the feature that holds the image, by name or path (a/b), of a source that has features; None for the one
+        that is clear. In WebDataset it is the ending of a member.
       label_feature: likewise the label; "none" for no labels.
 
     Raises:

@@ -17,16 +17,15 @@ from typing import BinaryIO, cast
 import google_crc32c
 import numpy as np
 from etils import epath
-from PIL import Image
 
 from tfdeid import image
 from tfdeid.commandline import absolute
 from tfdeid.data.sources.base import Example, Store
+from tfdeid.data.sources.files import SPLIT_NAMES
 from tfdeid.errors import DeidError, ImageError
 from tfdeid.files import file_size, is_remote
 from tfdeid.paths import folder_path
 
-_SPLIT_NAMES = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
 _HEAD = 1 << 16
 _LAYOUTS = "PATH/split/class/*.jpg, PATH/class/*.jpg, PATH/split/*.jpg (no labels) or PATH/*.jpg (no labels)"
 # The feature that says which folder an image lies in.
@@ -175,12 +174,6 @@ class FolderStore(Store):
             return True  # It will fail alone, and says nothing about the others.
 
 
-@functools.cache
-def _extensions() -> frozenset[str]:
-    known = Image.registered_extensions()
-    return frozenset(extension for extension, kind in known.items() if kind in image.FORMATS)
-
-
 def _scan(folder: epath.Path, left_out: _LeftOut, depth: int) -> _Folder:
     """Lists a folder and, `depth` levels deep, its subfolders."""
     files, folders = [], {}
@@ -188,7 +181,7 @@ def _scan(folder: epath.Path, left_out: _LeftOut, depth: int) -> _Folder:
         extension = PurePosixPath(name).suffix.lower()
         if name.startswith("."):
             left_out.others["hidden, by names that start with a dot"] += 1
-        elif extension in _extensions():
+        elif extension in image.extensions():
             _check_readable(folder, name)
             files.append(name)
         elif not is_folder:
@@ -244,14 +237,14 @@ def _entries(folder: epath.Path) -> Iterator[tuple[str, bool]]:
 def _layout(tree: _Folder, path: str) -> tuple[list[str] | None, dict[str, list[tuple[str, int | None]]]]:
     """Returns the label names, and the (relative path, label) of every image of every split."""
     if not tree.files and not tree.folders:
-        raise DeidError(f"folder {path} has no images; expected {_LAYOUTS}, of type {' '.join(sorted(_extensions()))}")
+        raise DeidError(f"folder {path} has no images; expected {_LAYOUTS}, of type {' '.join(sorted(image.extensions()))}")
     if tree.files and not tree.folders:
         return None, {"train": [(file, None) for file in tree.files]}
     shapes = {(bool(folder.files), bool(folder.folders)) for folder in tree.folders.values()}
     if tree.files or len(shapes) > 1 or (True, True) in shapes:
         raise DeidError(f"folder {path} has images at several levels; expected one of {_LAYOUTS}")
     flat = shapes == {(True, False)}
-    if flat and set(tree.folders) <= _SPLIT_NAMES:
+    if flat and set(tree.folders) <= SPLIT_NAMES:
         return None, {split: [(f"{split}/{file}", None) for file in folder.files] for split, folder in tree.folders.items()}
     splits = {"train": tree} if flat else tree.folders
     names = sorted({name for split in splits.values() for name in split.folders})

@@ -12,6 +12,8 @@ SOURCES: Registry[Store] = Registry(
     {
         "lfw_subset": "tfdeid.data.sources.lfw_subset:LfwSubset",
         "folder": "tfdeid.data.sources.folder:FolderStore",
+        "wds": "tfdeid.data.sources.webdataset:WebDatasetStore",
+        "parquet": "tfdeid.data.sources.parquet:ParquetStore",
         "tfds": "tfdeid.data.sources.tfds:TfdsStore",
     },
     Store,  # type: ignore[type-abstract]
@@ -39,7 +41,10 @@ def store_class(reference: str) -> tuple[type[Store], str]:
 
 def references() -> str:
     """Returns what `--dataset` takes, for help texts."""
-    ours = "a TFDS name[/config][:version], folder:PATH with a subfolder a class, or lfw_subset (200 small bundled images)"
+    ours = (
+        "a TFDS name[/config][:version], folder:PATH with a subfolder a class, wds:PATTERN (WebDataset archives), "
+        "parquet:PATTERN (Parquet files of Hugging Face's datasets), or lfw_subset (200 small bundled images)"
+    )
     others = plugin_references()
     return f"{ours}; of plug-ins {', '.join(others)}" if others else ours
 

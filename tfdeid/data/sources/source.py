@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tfdeid.data.example import RecordIds
@@ -43,7 +43,7 @@ class Source:
 
     @property
     def version(self) -> str:
-        """The dataset's version; for a folder a hash of its files' names, sizes and first 64 KB."""
+        """The dataset's version; for a folder or files a hash of their names, sizes and, in a folder, first 64 KB."""
         return self._store.version
 
     @property
@@ -59,6 +59,11 @@ class Source:
     def all_label_names(self) -> list[str] | None:
         """The names of all classes that there are, chosen or not."""
         return None if self._store.label_names is None else list(self._store.label_names)
+
+    @property
+    def outline(self) -> Hashable:
+        """What `open_source` takes, so that it need not be found again; None for nothing."""
+        return self._store.outline
 
     @property
     def notes(self) -> list[str]:
@@ -87,8 +92,8 @@ class Source:
     def channels(self) -> int | None:
         """1 if all images are gray, 3 if they are colour or mixed, None if only decoding tells.
 
-        For TFDS it is what the features declare: an image file in a colour dataset may still hold gray. For a folder, files
-        are looked at up to the first that is not gray.
+        For TFDS it is what the features declare: an image file in a colour dataset may still hold gray. For other sources,
+        images are looked at up to the first that is not gray.
         """
         return self._store.channels
 
@@ -163,12 +168,13 @@ class Source:
             yield example
 
 
-def open_source(config: SourceConfig, label_names: Sequence[str] | None = None) -> Source:
+def open_source(config: SourceConfig, label_names: Sequence[str] | None = None, outline: Hashable = None) -> Source:
     """Opens a source. A worker does so once: choosing classes of a TFDS dataset reads through its splits, without decoding.
 
     Args:
       config: which source, and what of it.
       label_names: `Source.all_label_names`, where they are known already; None to find them.
+      outline: `Source.outline`, where it is known already; None to find it.
 
     Raises:
       DeidError: the source is not there or does not have what the config names.
@@ -176,8 +182,11 @@ def open_source(config: SourceConfig, label_names: Sequence[str] | None = None) 
     store, rest = store_class(config.dataset)
     for name in ("image_feature", "label_feature"):
         if getattr(config, name) is not None and not store.has_features:
-            raise DeidError(f"{name} is for TFDS datasets, and {config.dataset} has no features. Leave it out.")
+            with_features = "TFDS datasets, wds: and parquet:"
+            raise DeidError(f"{name} is for {with_features}, and {config.dataset} has no features. Leave it out.")
     opened = store.open(rest, config, label_names)
+    if outline is not None:
+        opened.take_outline(outline)
     if not any(opened.sizes.values()):
         raise DeidError(f"{config.dataset} has no images.")
     return Source(opened, config)

@@ -14,19 +14,17 @@ from etils import epath
 
 from tfdeid.commandline import absolute
 from tfdeid.data import tf_example
+from tfdeid.data.label_choice import BOOLEAN, BOOLEANS, CLASS, INTEGER, TEXT, check_few, values_note
 from tfdeid.data.locate import dataset_folder, open_folder
 from tfdeid.data.record_files import READERS, READERS_AT
 from tfdeid.data.sources.base import Example, Store
-from tfdeid.data.tfds_features import BOOLEAN, CLASS, INTEGER, TEXT, choose, kind_of, scalars
+from tfdeid.data.tfds_features import choose, kind_of, scalars
 from tfdeid.errors import DeidError
 from tfdeid.files import is_remote
 
 if TYPE_CHECKING:
     from tfdeid.data.sources.config import SourceConfig
 
-_BOOLEANS = ("false", "true")
-# More different values than these are no classes, but captions or numbers of something.
-_MOST_TEXTS, _MOST_INTEGERS = 10_000, 1_000
 # A split of so many bytes is read through within seconds.
 _QUICKLY_READ = 1 << 30
 _CHANNELS = {1: 1, 3: 3, 4: 3}  # stored -> decoded: transparency is laid on white
@@ -122,15 +120,8 @@ class TfdsStore(Store):
     @functools.cached_property
     def notes(self) -> list[str]:
         """What of the dataset has no place in the output, and what became of its labels."""
-        notes = list(self.roles.notes)
-        if self.roles.label_kind == BOOLEAN:
-            notes.append(f"the label {self.label_key!r} (boolean) becomes the classes false and true")
-        if self.roles.label_kind in (TEXT, INTEGER):
-            names = self.label_names or []
-            some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-            kind = self.roles.label_kind
-            notes.append(f"the {len(names):,} values of the label {self.label_key!r} ({kind}) become classes: {some}")
-        return notes
+        names = self.label_names if self.roles.label_kind in (TEXT, INTEGER) else None
+        return [*self.roles.notes, *values_note(self.label_key, self.roles.label_kind, names)]
 
     @functools.cached_property
     def label_names(self) -> list[str] | None:
@@ -139,21 +130,13 @@ class TfdsStore(Store):
         if self.roles.label_kind == CLASS:
             return list(self.feature(self.label_key).names)
         if self.roles.label_kind == BOOLEAN:
-            return list(_BOOLEANS)
+            return list(BOOLEANS)
         different: set[Any] = set()
         for split in self.sizes:
             for position, values in self._values(split, range(self.sizes[split]), (self.label_key,)):
                 different.add(self._label_value(values, self._problem(split, position)))
-                self._check_few(different)
+                check_few(different, self.label_key, self.roles.label_kind, self.source_name)  # type: ignore[arg-type]
         return [_text(value) for value in sorted(different)]
-
-    def _check_few(self, different: set[Any]) -> None:
-        most = _MOST_TEXTS if self.roles.label_kind == TEXT else _MOST_INTEGERS
-        if len(different) > most:
-            raise DeidError(
-                f"the label {self.label_key!r} of {self.source_name} has more than {most:,} different values, too many for "
-                "classes. Choose another by --label_feature, or none: --label_feature none."
-            )
 
     def labels(self, split: str) -> np.ndarray:
         """Returns all labels of a split. Reads through its files, but decodes no image."""
@@ -185,7 +168,7 @@ class TfdsStore(Store):
         if kind == CLASS:
             return lambda value: feature.names[value] if 0 <= value < feature.num_classes else ""
         if kind == BOOLEAN:
-            return lambda value: _BOOLEANS[int(bool(value))]
+            return lambda value: BOOLEANS[int(bool(value))]
         if kind is None:  # A float, which is stored in 32 bits.
             return lambda value: str(np.float32(value))
         return _text
