@@ -1,4 +1,4 @@
-"""`python -m beam.deid`: de-identifies a TFDS dataset, a folder of images or the bundled sample, on any Beam runner."""
+"""`python -m beam.deid`: de-identifies a TFDS dataset, images in folders or files or the bundled sample, on any Beam runner."""
 
 from __future__ import annotations
 

@@ -25,6 +25,9 @@ _COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\x
 _PAX_RECORD = re.compile(rb"(\d{1,7}) ([^=]+)=")
 FILE, FOLDER, LINK, OTHER = "file", "folder", "link", "other"
 _KINDS = {b"0": FILE, b"\0": FILE, b"7": FILE, b"1": LINK, b"2": LINK, b"5": FOLDER}
+# Links, devices, folders and pipes: some programs note a length for a link, whose data are elsewhere.
+_WITHOUT_DATA = (b"1", b"2", b"3", b"4", b"5", b"6")
+_SPARSE = b"S"
 
 
 class TarError(DeidError):
@@ -69,8 +72,9 @@ def members(file: BinaryIO, size: int) -> Iterator[Member]:
         kind, length = header[156:157], _number(header[124:136], position)
         if kind not in _EXTENSIONS:
             length = _number(pax[b"size"], position, 10) if b"size" in pax else length
-        _check_length(length, header, position, size)
-        data = position + _BLOCK
+        length = 0 if kind in _WITHOUT_DATA else length
+        data = position + _BLOCK + (_more_of_sparse(file, header, position) if kind == _SPARSE else 0)
+        _check_length(length, header, data - _BLOCK, size)
         position = data + -(-length // _BLOCK) * _BLOCK
         if kind in _EXTENSIONS:
             if length > _LONGEST_EXTENSION:
@@ -88,6 +92,15 @@ def members(file: BinaryIO, size: int) -> Iterator[Member]:
 def _read(file: BinaryIO, position: int, length: int) -> bytes:
     file.seek(position)
     return file.read(length)
+
+
+def _more_of_sparse(file: BinaryIO, header: bytes, position: int) -> int:
+    """Returns how many bytes further headers of a sparse file take, each of which says whether one more follows."""
+    more, length = header[482:483], 0
+    while more not in (b"", b"\0"):
+        length += _BLOCK
+        more = _read(file, position + length, _BLOCK)[504:505]
+    return length
 
 
 def _no_header(header: bytes, position: int, size: int) -> str:

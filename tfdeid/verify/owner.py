@@ -123,7 +123,7 @@ def _open_source(owner: Owner, config: DeidConfig, info: Any, facts: Mapping[str
 
 
 def _version(version: str) -> str:
-    return f"version {version}" if version else "(a folder)"
+    return f"version {version}" if version else "(of no version)"
 
 
 def _check_classes(now: Sequence[str], then: Sequence[str]) -> None:

@@ -1,5 +1,7 @@
 """Which files a pattern names, and which splits they make."""
 
+import os
+
 import pytest
 
 from tests.conftest import library
@@ -40,6 +42,7 @@ def test_files(tmp_path, monkeypatch):
     def found(pattern):
         return [file.removeprefix(f"{tmp_path}/") for file in matching_files(pattern, f"wds:{pattern}")]
 
+    os.mkfifo(tmp_path / "pipe.tar")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(files, "_MOST_NAMES", 1000)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -52,6 +55,8 @@ def test_files(tmp_path, monkeypatch):
     for pattern, said in (
         ("x*.tar", r"wds:x\*\.tar matches no file"),
         ("a", "must name files, and .* is a folder"),
+        ("a/{1..4}.tar", "must name files, and .*/a/2.tar is not there, nor are 2 others"),
+        ("pipe*", "must name files, and .*/pipe.tar is no regular file. Mend"),
         ("{0..9999}.tar", "at most 1,000 files"),
         ("foo://b/*.tar", "foo:// can't be used here"),
     ):

@@ -239,7 +239,7 @@ def test_images_that_lie_beside_the_file(tmp_path):
 
 def test_wrong_files(tmp_path):
     path, dataset = tmp_path / "a.parquet", f"parquet:{tmp_path}/a.parquet"
-    fails("can't be read: No such file", dataset=dataset)
+    fails(r"must name files, and .*a\.parquet is not there. Mend", dataset=dataset)
     fails("matches no file", dataset=f"parquet:{tmp_path}/*.parquet")
     whole = write_parquet(path, columns(0, 40)).read_bytes()
     for data in (b"", b"PAR1", b"no Parquet" * 9, whole[:-1], whole[: len(whole) // 2], whole[9:]):

@@ -25,8 +25,8 @@ _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)(?:\.\.(-?\d+))?")
 # How the hub writes files of splits of any name.
 _OF_HUB = re.compile(r"(?P<split>\w+(?:\.\w+)*)-\d{5}-of-\d{5}")
 _HUB_FOLDER = "data"
-# Stores answer slowly.
-_AT_ONCE = 16
+AT_ONCE = 16
+"""Files that are looked at together in stores, which answer slowly."""
 
 
 def matching_files(pattern: str, reference: str) -> list[str]:
@@ -44,6 +44,7 @@ def matching_files(pattern: str, reference: str) -> list[str]:
         if path.is_dir():
             raise DeidError(f"dataset {reference} must name files, and {path} is a folder. Write {path}/* with their ending.")
         if (not glob.has_magic(os.fspath(path)) and "{" not in os.fspath(path)) or path.exists():
+            _check_there([os.fspath(path)], reference)
             return [os.fspath(path)]
         names = list(itertools.islice(_braces(os.fspath(path)), _MOST_NAMES + 1))
         if len(names) > _MOST_NAMES:
@@ -53,7 +54,18 @@ def matching_files(pattern: str, reference: str) -> list[str]:
         raise DeidError(f"dataset {reference} can't be read: {reason(error)}.") from error
     if not files:
         raise DeidError(f"dataset {reference} matches no file. Look at the pattern: it needs quotes in a shell.")
+    _check_there(files, reference)
     return files
+
+
+def _check_there(files: Sequence[str], reference: str) -> None:
+    """Raises DeidError for local names of no file: before any work, and a pipe would be waited for."""
+    absent = [file for file in files if not is_remote(file) and not os.path.isfile(file)]
+    if absent:
+        is_there = os.path.exists(absent[0])
+        said = "is no regular file" if is_there else "is not there"
+        others = f", nor are {len(absent) - 1:,} others" if len(absent) > 1 and not is_there else ""
+        raise DeidError(f"dataset {reference} must name files, and {absent[0]} {said}{others}. Mend the pattern, or the files.")
 
 
 def _glob(pattern: str, reference: str) -> list[str]:
@@ -162,6 +174,6 @@ def names_and_sizes(files: Sequence[str]) -> str:
         except storage_errors() as error:
             raise DeidError(f"{file} can't be read: {reason(error)}. Mend it, or leave it out of the pattern.") from error
 
-    with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         listing = "".join(pool.map(line, files))
     return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from etils import epath
-from tqdm import tqdm
 
 from tfdeid.data.label_choice import (
     BOOLEAN,
@@ -69,21 +68,15 @@ class ParquetStore(ShardedStore):
     chosen as `tfdeid.data.label_choice` says, and their values collected. A missing label is an unlabelled example's, a missing
     image one that fails. An example's id is its `id` or `file_name`, else the image's path, else its position.
 
-    Only the columns that are needed are read, row group by row group.
+    Only the columns that are needed are read, row group by row group. Within one, all rows up to the last that is asked for are
+    decoded: row groups far larger than a shard are decoded again for each shard.
     """
 
     name, argument = "parquet", "PATTERN"
 
     def _look(self) -> Outline:
-        counts, columns = [], self._columns
-        for file in tqdm(self._files, unit="file", desc="indexing", leave=False, disable=None):
-            with _opened(file) as parquet:
-                if differing := _differing(columns, _columns(parquet.schema_arrow)):
-                    raise DeidError(
-                        f"files of {self.reference} must have the same columns, and {file} has others than {self._files[0]}: "
-                        f"{some(differing)}. Give a pattern for those of one kind."
-                    )
-                counts.append(_count(parquet, file))
+        columns = self._columns
+        counts = self._each(self._checked_count)
         image = _image(columns, self._asked_image, self.reference)
         if self._asked_label is not None:
             others = {**columns.others, **dict.fromkeys(columns.images, "an image")}
@@ -92,6 +85,16 @@ class ParquetStore(ShardedStore):
             unclear = [name for name, kind in columns.kinds.items() if kind in (CLASS, BOOLEAN)]
             label = clear_label(columns.kinds, unclear, self.reference)
         return Outline(tuple(counts), image, label, columns.kinds[label] if label else None)
+
+    def _checked_count(self, file: str) -> int:
+        """Returns how many rows a file has; raises DeidError where its columns are others than those of the first."""
+        with _opened(file) as parquet:
+            if differing := _differing(self._columns, _columns(parquet.schema_arrow)):
+                raise DeidError(
+                    f"files of {self.reference} must have the same columns, and {file} has others than {self._files[0]}: "
+                    f"{some(differing)}. Give a pattern for those of one kind."
+                )
+            return _count(parquet, file)
 
     @functools.cached_property
     def _columns(self) -> _Columns:

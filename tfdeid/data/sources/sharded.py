@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import abc
+import concurrent.futures
 import dataclasses
 import functools
 import io
 import itertools
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from tqdm import tqdm
 
 from tfdeid import image
 from tfdeid.commandline import absolute
 from tfdeid.data.label_choice import BOOLEANS, CLASS, INTEGER, TEXT, check_few
 from tfdeid.data.sources.base import Example, Store
-from tfdeid.data.sources.files import by_split, common_name, matching_files, names_and_sizes
+from tfdeid.data.sources.files import AT_ONCE, by_split, common_name, matching_files, names_and_sizes
 from tfdeid.errors import DeidError, ImageError
 from tfdeid.files import is_remote
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from tfdeid.data.sources.config import SourceConfig
 
 _Self = TypeVar("_Self", bound="ShardedStore")
+_Found = TypeVar("_Found")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +60,6 @@ class ShardedStore(Store):
     """
 
     has_features = True
-    notes_warn = True
     states_version = False
 
     def __init__(
@@ -103,6 +105,18 @@ class ShardedStore(Store):
     def outline(self) -> Outline:
         """How many examples there are in each file, and what is used of them."""
         return self._look()
+
+    def _each(self, look: Callable[[str], _Found]) -> list[_Found]:
+        """Returns what a look at every file finds, at several at once where they are remote."""
+        with (
+            concurrent.futures.ThreadPoolExecutor(AT_ONCE if self.is_remote else 1) as pool,
+            tqdm(total=len(self._files), unit="file", desc="indexing", leave=False, disable=None) as bar,
+        ):
+            found = []
+            for one in pool.map(look, self._files):
+                found.append(one)
+                bar.update()
+        return found
 
     def take_outline(self, outline: Hashable) -> None:
         if not isinstance(outline, Outline) or len(outline.counts) != len(self._files):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import concurrent.futures
 import contextlib
 import functools
 import json
@@ -15,7 +14,6 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from etils import epath
-from tqdm import tqdm
 
 from tfdeid import image
 from tfdeid.data import tar
@@ -35,8 +33,6 @@ _NUMBER = re.compile(rb"\s*[+-]?[0-9]{1,18}\s*")
 _LONGEST_TEXT = 16 << 20
 # Archives whose index is remembered: 30 bytes a sample.
 _FILES = 256
-# Stores answer slowly.
-_AT_ONCE = 16
 _NAMED = 8
 _KINDS = {str: TEXT, int: INTEGER, bool: BOOLEAN}
 _PACK = "Pack the archive so that the members of a sample lie side by side, and keys are distinct."
@@ -49,7 +45,7 @@ class _Summary:
 
     count: int = 0  # samples with an image
     values: list[Any] = field(default_factory=list)  # of these, of the field that was asked for; None for none
-    fields: list[str] = field(default_factory=list)  # scalars of the first JSON member
+    fields: list[str] | None = None  # scalars of the first JSON member
     endings: Counter[str] = field(default_factory=Counter)  # of all members of samples
     images: Counter[str] = field(default_factory=Counter)  # of those that are the image
     left_out: Counter[str] = field(default_factory=Counter)
@@ -85,6 +81,7 @@ class WebDatasetStore(ShardedStore):
     """
 
     name, argument = "wds", "PATTERN"
+    notes_warn = True
 
     def _look(self) -> Outline:
         counts = tuple(summary.count for summary in self._summaries)
@@ -114,10 +111,8 @@ class WebDatasetStore(ShardedStore):
     @property
     def value_features(self) -> list[str]:
         """Members that are a text or a number, and scalars of the first JSON members: cls, txt, json/caption."""
-        fields = {path for summary in self._summaries for path in summary.fields}
-        return [ending for ending in (*_NUMBERS, *_TEXTS) if self._endings[ending]] + [
-            f"{_JSON}/{path}" for path in sorted(fields)
-        ]
+        fields = sorted({path for summary in self._summaries for path in summary.fields or ()})
+        return [ending for ending in (*_NUMBERS, *_TEXTS) if self._endings[ending]] + [f"{_JSON}/{path}" for path in fields]
 
     @functools.cached_property
     def _endings(self) -> Counter[str]:
@@ -125,15 +120,7 @@ class WebDatasetStore(ShardedStore):
 
     @functools.cached_property
     def _summaries(self) -> list[_Summary]:
-        with (
-            concurrent.futures.ThreadPoolExecutor(_AT_ONCE if self.is_remote else 1) as pool,
-            tqdm(total=len(self._files), unit="file", desc="indexing", leave=False, disable=None) as bar,
-        ):
-            summaries = []
-            for summary in pool.map(lambda file: self._index(file).summary, self._files):
-                summaries.append(summary)
-                bar.update()
-        return summaries
+        return self._each(lambda file: self._index(file).summary)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_summaries"}
@@ -248,8 +235,10 @@ class _Samples:
             raise DeidError(
                 f"{self.path} has several images in one sample, {key!r}: choose by --image_feature one of {', '.join(images)}."
             )
-        if _JSON in sample and not summary.fields:
-            summary.fields = list(_scalars(self._json(key, sample[_JSON])))
+        if _JSON in sample and summary.fields is None:
+            summary.fields = []
+            with contextlib.suppress(DeidError):  # Nobody may ask for one.
+                summary.fields = list(_scalars(self._json(key, sample[_JSON])))
         if not images:
             summary.left_out["samples without an image" if asked is None else f"samples without .{asked}"] += 1
             return
