@@ -63,6 +63,7 @@ def test_the_bundled_sample(compare, tmp_path, capfd):
     assert "nothing to run" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_identity_that_is_planted_is_found_and_blackout_shows_none(compare, tmp_path):
     rng = np.random.RandomState(0)
     for number in range(200):

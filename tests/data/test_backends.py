@@ -46,6 +46,7 @@ np.savez(sys.argv[2], **found)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_all_backends_give_the_same_warps(backend, tmp_path):
     images = np.random.RandomState(0).randint(0, 256, (6, 33, 20, 3)).astype(np.uint8)

@@ -73,6 +73,7 @@ def test_each_kind_of_part_runs(data, tmp_path, part):
     assert found[name]["ratio"] > 1 if part == "augment" else 7.9 < found[name]["epsilon"] <= 8
 
 
+@pytest.mark.slow
 def test_out_of_time_it_says_so_and_loses_nothing(data, tmp_path):
     (tmp_path / "out.json").write_text(json.dumps({"DP-SGD": {"finished": True}}))
     found, said = campaign(data, tmp_path, "--seconds=15")

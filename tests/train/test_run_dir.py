@@ -158,6 +158,7 @@ def test_a_run_of_a_later_version_is_one_clear_error(finished, tmp_path):
         classify([np.zeros((9, 9, 1), np.uint8)], RunDir(tmp_path / "run", record), key)
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_no_half_network_and_no_half_figures(finished, faces_config, tmp_path, capsys):
     # capsys, since output would go to a file that the limit is for too.
     path = tmp_path / "run"
@@ -176,6 +177,7 @@ def test_a_full_disk_leaves_no_half_network_and_no_half_figures(finished, faces_
     assert {file.name: file.read_bytes() for file in path.iterdir() if file.is_file()} == before
 
 
+@pytest.mark.slow
 def test_what_is_in_the_way_of_tensorboard_is_named_and_the_epoch_is_kept(faces_config, tmp_path):
     config = TrainConfig(**{**QUICK, "schedule": "2 x 1e-3", "epochs": 1})
     path = train(dataclasses.replace(faces_config, train_split="train[:32]"), config, str(tmp_path / "run")).path

@@ -47,6 +47,7 @@ def test_checkpoints_are_the_last_and_the_best(finished):
     assert kept == {"epoch-0003", f"epoch-{best:04d}"}
 
 
+@pytest.mark.slow
 def test_the_exported_network_needs_keras_alone(finished, faces):
     """In a process without this package, on the images as TFDS gives them."""
     program = """
@@ -165,6 +166,7 @@ def test_two_processes_at_once_are_refused(faces_config, tmp_path):
         assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in (tmp_path / "run").iterdir()} == before
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_last_checkpoint(faces_config, tmp_path, monkeypatch):
     config = TrainConfig(**{**QUICK, "epochs": 1})
     first = train(faces_config, config, str(tmp_path / "run"))

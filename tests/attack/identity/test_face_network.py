@@ -46,6 +46,9 @@ def test_vectors_are_those_of_dlib(dlib, people):
     found = face_network.embeddings(chips)
     assert found.shape == (4, 128) and found.dtype == np.float32
     assert np.abs(found - own).max() < 1e-5 < np.abs(own).max()
+    # Each thread has a detector of its own: one for all would end the process, now and then.
+    alone = np.concatenate([face_network.upright([image]) for image in people.images[:12]])
+    assert np.array_equal(face_network.upright([*people.images[:12]] * 4), np.concatenate([alone] * 4))
     gray = face_network.upright([people.images[0][..., :1]])
     assert gray.shape == (1, 150, 150, 3) and np.array_equal(gray[..., 0], gray[..., 2])
 

@@ -75,6 +75,7 @@ def batches(secret: bytes, epoch: int = 0, **options: object) -> list[np.ndarray
     return list(method.batches(Numbers(PLAN.examples), PLAN.batch_size, epoch, (0, 1)))
 
 
+@pytest.mark.slow
 def test_each_image_is_drawn_by_itself():
     secret = bytes(range(16))
     drawn = [numbers for epoch in range(20) for numbers in batches(secret, epoch)]

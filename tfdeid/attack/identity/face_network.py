@@ -11,6 +11,7 @@ import functools
 import importlib.util
 import pathlib
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -53,13 +54,13 @@ def upright(images: Sequence[Image]) -> Image:
     Raises:
       DeidError: the extra `faces` is not installed.
     """
-    dlib, detect, landmarks = _finders()
+    dlib, landmarks = _finders()
     start = round(_LOOKED_AT * (1 - _BOX) / 2)
     centre = dlib.rectangle(start, start, _LOOKED_AT - start, _LOOKED_AT - start)
 
     def one(image: Image) -> Image:
         square = np.ascontiguousarray(match_channels(resize(image, _LOOKED_AT), 3))
-        box = max(detect(square, 0), key=lambda found: found.area(), default=centre)
+        box = max(_detector(dlib)(square, 0), key=lambda found: found.area(), default=centre)
         return dlib.get_face_chip(square, landmarks(square, box), SIDE, _PADDING)
 
     return np.stack(parallel_map(one, images))
@@ -90,15 +91,25 @@ def weights_file(name: str = "dlib_face_recognition_resnet_model_v1.dat") -> pat
     return path
 
 
+_OWN = threading.local()
+
+
+def _detector(dlib: Any) -> Any:
+    """Returns this thread's own detector of faces: one that two threads use at once ends the process."""
+    if not hasattr(_OWN, "detector"):
+        _OWN.detector = dlib.get_frontal_face_detector()
+    return _OWN.detector
+
+
 @functools.cache
-def _finders() -> tuple[Any, Any, Any]:
-    """Returns dlib, what finds faces, and what finds five landmarks of a face in a box."""
+def _finders() -> tuple[Any, Any]:
+    """Returns dlib, and what finds five landmarks of a face in a box."""
     path = weights_file("shape_predictor_5_face_landmarks.dat")
     try:
         import dlib  # Late: of an extra.
     except ImportError:
         raise DeidError(_MISSING.format("dlib-bin")) from None
-    return dlib, dlib.get_frontal_face_detector(), dlib.shape_predictor(str(path))
+    return dlib, dlib.shape_predictor(str(path))
 
 
 @functools.cache
