@@ -39,9 +39,9 @@ setup(
         "simple-parsing>=0.1.7",  # command lines from dataclasses; TFDS needs it too
         "tqdm>=4.66",  # progress lines; TFDS needs it too
         "etils[epath]>=1.9",  # one path type for local and remote folders; TFDS needs it too
-        "tensorflow>=2.18",  # TFRecord files and tf.data
+        "tensorflow>=2.18",  # tf.data, training, networks of attackers; de-identification works without
         "keras>=3.6",  # networks, losses and optimizers; TensorFlow brings it, and we import it ourselves
-        "protobuf>=4.25",  # the errors of damaged records; TensorFlow brings it, and we import it ourselves
+        "protobuf>=4.25",  # the errors of damaged records; TFDS brings it, and we import it ourselves
         "tensorboard>=2.18",  # the curves of a training run: its protocol buffers
         "matplotlib>=3.8",  # plots of reports
         "jinja2>=3.1",  # pages of reports, with everything escaped that is not ours
@@ -52,7 +52,7 @@ setup(
         # tests/pipeline/test_beam_options.py has passed with a newer one.
         "apache-beam>=2.60,<2.78",
         "pyarrow>=14",  # reads Parquet files of images; Beam brings it, and we import it ourselves
-        "google-crc32c>=1.5",  # Beam's TFRecord code and our shard checksums
+        "google-crc32c>=1.5",  # the checksums of TFRecord files and of shards
     ],
     extras_require={
         "cairo": ["cairocffi>=1.6"],  # the painter that is bit-equal to cairosvg; needs Debian's libcairo2
