@@ -176,14 +176,17 @@ def _write_to_native_stderr(text: str) -> None:
 
 def _compile_kernels(deidentifier: Deidentifier, channels: int, beam_argv: list[str]) -> None:
     """De-identifies one image, so that local workers find the kernels in the cache and do not all compile them at once."""
-    notice = threading.Timer(1.0, _say_if_heard, ["compiling the kernels, once on this machine: about 10 s"])
+    if is_usual := deidentifier.config.scheme == "structural" and deidentifier.config.backend == "fast":
+        from tfdeid.schemes.structural import first_use  # Late: its kernels load where they are used.
+    is_compiled = is_usual and first_use.are_compiled()
+    if is_compiled and _works_in_other_processes(beam_argv):
+        return
+    # To load what is compiled takes a second or two.
+    seconds = 5.0 if is_compiled else 1.0
+    notice = threading.Timer(seconds, _say_if_heard, ["compiling the kernels, once on this machine: about 10 s"])
     notice.start()
     try:
-        if deidentifier.config.scheme == "structural" and deidentifier.config.backend == "fast":
-            from tfdeid.schemes.structural import first_use  # Late: its kernels load where they are used.
-
-            if first_use.are_compiled() and _works_in_other_processes(beam_argv):
-                return
+        if is_usual:
             first_use.compile_kernels()
         deidentifier(np.zeros((2, 2, channels), np.uint8), "start")
     finally:
