@@ -52,7 +52,7 @@ class Rows:
 
     def __init__(self, folder: pathlib.Path):
         self._folder = folder
-        self.rows: list[dict[str, float | str]] = []
+        self.rows: list[dict[str, float | str | None]] = []
 
     def add(self, thing: str, amount: float, *options: str, out: str = "out") -> None:
         """Runs the pipeline, and adds a row; output is overwritten unless the options say otherwise."""
@@ -64,7 +64,8 @@ class Rows:
         grows = math.nan
         if before and amount != before["amount"]:
             grows = math.log(used["processor_s"] / float(before["processor_s"])) / math.log(amount / float(before["amount"]))
-        row = {"thing": thing, "amount": amount, **used, "grows": grows, "calls": sum(json.loads(calls.read_text()).values())}
+        row = {"thing": thing, "amount": amount, **used, "calls": sum(json.loads(calls.read_text()).values())}
+        row["grows"] = None if math.isnan(grows) else grows  # JSON has no NaN.
         self.rows.append(row)
         print(
             f"{thing:34}{amount:10,.0f}{used['processor_s']:10.1f}{used['wall_s']:9.1f}{used['peak_mb']:7.0f}"
