@@ -14,6 +14,7 @@ import time
 import pytest
 
 from tests.pipeline.content import content
+from tests.pipeline.test_without_tensorflow import ABSENT
 
 pytest.importorskip("distributed")
 
@@ -37,7 +38,11 @@ def cluster(tmp_path):
     """Starts a scheduler and two workers; returns the scheduler's address, the workers, and the log of who wrote a shard."""
     (tmp_path / "preload.py").write_text(_PRELOAD)
     shard_log = tmp_path / "shards.log"
-    environment = {**os.environ, "SHARD_LOG": str(shard_log), "PYTHONPATH": os.getcwd()}
+    # No worker has TensorFlow.
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(ABSENT)
+    environment = {**os.environ, "SHARD_LOG": str(shard_log), "ABSENT": "tensorflow"}
+    environment["PYTHONPATH"] = f"{tmp_path / 'site'}:{os.getcwd()}"
     processes: list[subprocess.Popen] = []
 
     def dask(*arguments: str, log: str) -> subprocess.Popen:

@@ -16,7 +16,7 @@ from tests.pipeline.content import content
 from tests.pipeline.launching import FOLDER, OPTIONS, SHARDS
 
 # Python runs this at the start of every process, those of workers too: there is no such package to be found.
-_ABSENT = """
+ABSENT = """
 import importlib.machinery, os, sys
 class Finder:
     @staticmethod
@@ -62,7 +62,7 @@ def absent(tmp_path):
     It gives what is said.
     """
     (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(_ABSENT)
+    (tmp_path / "site" / "sitecustomize.py").write_text(ABSENT)
 
     def call(*arguments: str, without: str = "tensorflow") -> str:
         command = [sys.executable, *arguments]
