@@ -265,9 +265,8 @@ def _remote_errors() -> Iterator[None]:
     """Turns what goes wrong between here and a remote folder into one clear error."""
     try:
         yield
-    except Exception as error:
-        # What this machine's own system says is told by `run_command`.
-        if isinstance(error, OSError) or not isinstance(error, storage_errors()):
+    except storage_errors() as error:
+        if isinstance(error, OSError):  # What this machine's own system says is told by `run_command`.
             raise
         raise DeidError(f"a remote folder can't be used: {reason(error)}") from error
 

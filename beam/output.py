@@ -27,9 +27,7 @@ def write_errors(what: str, consequence: str = "Nothing half-written is left.") 
     """Turns what goes wrong with a disk or a remote store into one clear error."""
     try:
         yield
-    except Exception as error:
-        if not isinstance(error, storage_errors()):
-            raise
+    except storage_errors() as error:
         raise DeidError(f"{what} can't be written: {reason(error)}. {consequence}") from error
 
 

@@ -74,10 +74,8 @@ def _check_scheme(scheme: str, what: str) -> None:
         if (package := _STORES.get(scheme)) and importlib.util.find_spec(package) is None:
             raise DeidError(f"{what}: {scheme}:// is read by TensorFlow or by {package}, and neither is installed.")
         known = list(_STORES)
-    elif scheme == "gs":
-        return
     else:
-        import_tensorflow()
+        import_tensorflow()  # Quietly, before `epath` does it to reach the store.
         import tensorflow as tf  # Late: takes seconds, and a local path needs none of it.
 
         known = [store for store in _STORES if store == "gs" or store in tf.io.gfile.get_registered_schemes()]

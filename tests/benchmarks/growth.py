@@ -13,7 +13,6 @@ import os
 import pathlib
 import sys
 import tempfile
-from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -86,7 +85,7 @@ def photograph(folder: pathlib.Path, edges: float, size: int) -> str:
     return f"--dataset=folder:{folder}"
 
 
-def measure_all(rows: Rows, folder: pathlib.Path, workers: Iterator[int]) -> None:
+def measure_all(rows: Rows, folder: pathlib.Path) -> None:
     generated = ("--dataset=generated", f"--data_dir={folder}")
     small = (*generated, "--scheme=plain", "--input_size=8", "--output_size=8")
     for images in (1_000, 2_000, 4_000, 8_000):
@@ -103,7 +102,7 @@ def measure_all(rows: Rows, folder: pathlib.Path, workers: Iterator[int]) -> Non
         next((folder / out).rglob("*.tfrecord-00000-of-*")).unlink()
         next((folder / out).rglob("*.tfrecord-00000-of-*.json")).unlink()
         rows.add("shards, one missing", shards, *small, f"--num_shards={shards}", "--mode=resume", out=out)
-    for count in workers:
+    for count in (1, 2, 4):
         several = ("--direct_running_mode=multi_processing", f"--direct_num_workers={count}")
         rows.add("workers, 8,000 images", count, *generated, "--limit=8000", *several)
 
@@ -118,7 +117,7 @@ def main() -> None:
         generate(folder, _IMAGES)
         print(f"{'':34}{'amount':>10}{'processor':>10}{'wall, s':>9}{'MB':>7}{'calls':>9}{'grows':>8}")
         rows = Rows(folder)
-        measure_all(rows, folder, iter((1, 2, 4)))
+        measure_all(rows, folder)
     if arguments.output:
         pathlib.Path(arguments.output).write_text(json.dumps(rows.rows, indent=1) + "\n")
 

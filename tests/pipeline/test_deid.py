@@ -15,7 +15,6 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-import beam.deid
 import tfdeid
 from beam.deid import run
 from tests.pipeline.content import content
@@ -23,7 +22,6 @@ from tfdeid import DeidConfig, Deidentifier, DeidError, Key
 from tfdeid.data.sources import SourceConfig, open_source
 from tfdeid.errors import DeidWarning
 from tfdeid.image import decode_image, match_channels
-from tfdeid.schemes.structural import first_use
 
 SAMPLE = pathlib.Path("lfw_subset_deid/structural_50_224/1.0.0")
 
@@ -389,26 +387,3 @@ def test_help_reads_well():
     assert all(word in result.stdout for word in ("--coordinate_decimals", "examples:", "--direct_running_mode", "lfw_subset"))
     words = " ".join(result.stdout.split())
     assert "For structural the last two are not in the paper" in words and "or independent, which is not in the paper" in words
-
-
-@pytest.mark.parametrize(
-    ("compiled", "beam_argv", "expected"),
-    [(False, [], [1.0]), (True, [], [5.0]), (True, ["--direct_running_mode=multi_processing"], [])],
-)
-def test_kernels_that_are_only_loaded_are_not_said_to_be_compiled(monkeypatch, compiled, beam_argv, expected):
-    waits = []
-
-    class Timer:
-        def __init__(self, seconds, function, arguments):
-            waits.append(seconds)
-
-        def start(self):
-            pass
-
-        cancel = start
-
-    monkeypatch.setattr(beam.deid.threading, "Timer", Timer)
-    monkeypatch.setattr(first_use, "are_compiled", lambda: compiled)
-    monkeypatch.setattr(first_use, "compile_kernels", lambda: None)
-    beam.deid._compile_kernels(Deidentifier(DeidConfig(), Key.generate()), 3, beam_argv)
-    assert waits == expected

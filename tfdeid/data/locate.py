@@ -30,9 +30,7 @@ def read_errors(what: object) -> Iterator[None]:
     """Turns what a disk or a store says while it is read into one clear error."""
     try:
         yield
-    except Exception as error:
-        if not isinstance(error, storage_errors()):
-            raise
+    except storage_errors() as error:
         raise DeidError(f"{what} can't be read: {reason(error)}.") from error
 
 

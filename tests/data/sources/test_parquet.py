@@ -6,8 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.conftest import library
 from tests.data.prepared import fails, image_structs, pixel, read_all, values, write_parquet
@@ -29,13 +27,16 @@ def opened(path, **config):
     return open_source(SourceConfig(f"parquet:{path}", **config))
 
 
-@pytest.fixture(scope="module")
-def three(tmp_path_factory):
+def write_three(folder):
     """50 rows in three files, of row groups of 7."""
-    folder = tmp_path_factory.mktemp("three")
     for part, (start, stop) in enumerate(((0, 20), (20, 21), (21, 50))):
         write_parquet(folder / f"{part}.parquet", columns(start, stop), {"image": IMAGE, "label": LABEL}, rows_a_group=7)
     return folder
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    return write_three(tmp_path_factory.mktemp("three"))
 
 
 def test_what_the_library_writes(tmp_path):
@@ -69,33 +70,6 @@ def test_what_the_library_writes(tmp_path):
     both = opened(tmp_path / "pets" / "data" / "*.parquet")
     assert both.name == "pets" and both.splits == {"test": 5, "train": 23} and both.stated_version == ""
     assert both.notes == [f"left out of parquet:{tmp_path}/pets/data/*.parquet: name, more/... (2), boxes"]
-
-
-def test_reading(three):
-    source = opened(three / "*.parquet")
-    assert source.splits == {"train": 50} and source.label_names == ["a", "b", "c"]
-    examples = read_all(source, "train")
-    assert values(examples) == [e.index for e in examples] == list(range(50))
-    assert [e.label for e in examples] == [k % 3 for k in range(50)]
-    assert [e.source_id for e in examples] == [f"n{k}.png" for k in range(50)]
-    chosen = opened(three / "*.parquet", classes=("c", "a"), limit=9)
-    assert chosen.label_names == ["a", "c"] and chosen.splits == {"train": 9}
-    for example in read_all(pickle.loads(pickle.dumps(chosen)), "train"):
-        assert example.index % 3 == {0: 0, 1: 2}[example.label] and values([example]) == [example.index]
-
-
-@pytest.fixture(scope="module")
-def whole(three):
-    """Returns the source of `three`, and all its examples."""
-    source = opened(three / "*.parquet")
-    return source, read_all(source, "train")
-
-
-@settings(max_examples=50)
-@given(places=st.sets(st.integers(0, 49)).map(sorted))
-def test_any_ascending_places_are_those_of_the_whole(whole, places):
-    source, examples = whole
-    assert list(source._store.read("train", places)) == [examples[place] for place in places]
 
 
 def test_no_row_group_is_read_twice_and_no_other(three, monkeypatch):

@@ -30,13 +30,16 @@ def opened(path, **config):
     return open_source(SourceConfig(f"wds:{path}", **config))
 
 
-@pytest.fixture(scope="module")
-def three(tmp_path_factory):
+def write_three(folder):
     """50 samples in three archives."""
-    folder = tmp_path_factory.mktemp("three")
     for part, (start, stop) in enumerate(((0, 20), (20, 21), (21, 50))):
         write_tar(folder / f"part-{part}.tar", samples(start, stop, txt=lambda k: b"caption\n"))
     return folder
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    return write_three(tmp_path_factory.mktemp("three"))
 
 
 def test_what_the_library_writes(tmp_path):
@@ -58,33 +61,6 @@ def test_what_the_library_writes(tmp_path):
         assert source.values(split, "txt") == [row["txt"].decode() for row in theirs]
         assert source.values(split, "json/n") == [str(json.loads(row["json"])["n"]) for row in theirs]
     assert source.value_features == ["cls", "txt", "json/n"]
-
-
-def test_reading(three):
-    source = opened(three / "part-*.tar")
-    assert source.name == three.name.replace("-", "_") and source.splits == {"train": 50}
-    examples = read_all(source, "train")
-    assert values(examples) == [e.index for e in examples] == list(range(50))
-    assert [e.label for e in examples] == [k % 3 for k in range(50)]
-    assert [e.source_id for e in examples] == [f"{k:04d}" for k in range(50)]
-    chosen = opened(three / "part-*.tar", classes=("2", "0"), limit=9)
-    assert chosen.label_names == ["0", "2"] and chosen.splits == {"train": 9}
-    for example in read_all(pickle.loads(pickle.dumps(chosen)), "train"):
-        assert example.index % 3 == {0: 0, 1: 2}[example.label] and values([example]) == [example.index]
-
-
-@pytest.fixture(scope="module")
-def whole(three):
-    """Returns the source of `three`, and all its examples."""
-    source = opened(three / "part-*.tar")
-    return source, read_all(source, "train")
-
-
-@settings(max_examples=50)
-@given(places=st.sets(st.integers(0, 49)).map(sorted))
-def test_any_ascending_places_are_those_of_the_whole(whole, places):
-    source, examples = whole
-    assert list(source._store.read("train", places)) == [examples[place] for place in places]
 
 
 def test_nothing_but_headers_is_read_between_images(tmp_path):

@@ -21,7 +21,7 @@ from etils import epath
 from tfdeid import image
 from tfdeid.commandline import absolute
 from tfdeid.data.sources.base import Example, Store
-from tfdeid.data.sources.files import SPLIT_NAMES
+from tfdeid.data.sources.files import AT_ONCE, SPLIT_NAMES
 from tfdeid.errors import DeidError, ImageError
 from tfdeid.files import file_size, is_remote
 from tfdeid.paths import folder_path
@@ -30,8 +30,6 @@ _HEAD = 1 << 16
 _LAYOUTS = "PATH/split/class/*.jpg, PATH/class/*.jpg, PATH/split/*.jpg (no labels) or PATH/*.jpg (no labels)"
 # The feature that says which folder an image lies in.
 _FOLDER = "folder"
-# Remote folders answer slowly.
-_AT_ONCE = 16
 _NAMED = 5
 
 
@@ -121,7 +119,7 @@ class FolderStore(Store):
     def version(self) -> str:
         """A hash of all files' relative paths, sizes and first 64 KB: what datasets of algorithm version 1 know a folder by."""
         files = [file for split in self._files.values() for file, _ in split]
-        with concurrent.futures.ThreadPoolExecutor(_AT_ONCE) as pool:
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             listing = "".join(pool.map(self._state, files))
         return hashlib.sha256(listing.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 

@@ -84,7 +84,8 @@ class ParquetStore(ShardedStore):
         else:
             unclear = [name for name, kind in columns.kinds.items() if kind in (CLASS, BOOLEAN)]
             label = clear_label(columns.kinds, unclear, self.reference)
-        return Outline(tuple(counts), image, label, columns.kinds[label] if label else None)
+        kind, names = (columns.kinds[label], columns.names.get(label)) if label else (None, None)
+        return Outline(tuple(counts), image, label, kind, names)
 
     def _checked_count(self, file: str) -> int:
         """Returns how many rows a file has; raises DeidError where its columns are others than those of the first."""
@@ -117,9 +118,6 @@ class ParquetStore(ShardedStore):
     def _id(self) -> str | None:
         kinds = self._columns.kinds
         return next((name for name in _IDS if kinds.get(name) in (TEXT, INTEGER) and name != self.outline.label), None)
-
-    def _class_names(self, label: str) -> list[str]:
-        return list(self._columns.names[label])
 
     @property
     def value_features(self) -> list[str]:

@@ -38,12 +38,14 @@ class Outline:
       image: the feature that is the image; "" where it differs between examples.
       label: the feature that is the label; None for none.
       kind: what it is stored as; None without one.
+      names: the classes, where the label says itself which there are.
     """
 
     counts: tuple[int, ...]
     image: str
     label: str | None
     kind: str | None
+    names: tuple[str, ...] | None = None
 
 
 class ShardedStore(Store):
@@ -162,8 +164,8 @@ class ShardedStore(Store):
         label, kind = self.outline.label, self.outline.kind
         if label is None or kind is None:
             return None
-        if kind == CLASS:
-            return self._class_names(label)
+        if self.outline.names is not None:
+            return list(self.outline.names)
         if kind not in (TEXT, INTEGER):
             return list(BOOLEANS)
         different: set[Any] = set()
@@ -171,10 +173,6 @@ class ShardedStore(Store):
             different.update(value for value in self._label_values(file) if value is not None)
             check_few(different, label, kind, self.reference)
         return [str(value) for value in sorted(different)]
-
-    def _class_names(self, label: str) -> list[str]:
-        """Returns the names of a label that says itself which classes there are: only for a source of such."""
-        raise NotImplementedError
 
     def labels(self, split: str) -> np.ndarray:
         """Returns all labels of a split, int[N], without the images."""
